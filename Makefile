@@ -1,0 +1,57 @@
+# make paper   install into .venv and regenerate the results (PROFILE=quick or paper)
+# make test    install if need be and run the tests
+# make long    the tests that take long, too
+# make lab     open the notebooks in JupyterLab
+# make lint    check style
+# make install install into .venv
+# make clean   remove .venv and build/ (results, figures and data stay)
+# make help    this list
+#
+# Variables: PYTHON, the interpreter to make .venv with (3.11 to 3.13); PROFILE, a file of
+# profiles/; PAPER_DATA, a local copy of the authors' repository; FSDD_DATA, one of the
+# Free Spoken Digit Dataset's; PIP_FLAGS, extra flags of pip.
+
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell command -v python$(v))) python3)
+PROFILE ?= quick
+PAPER_DATA ?= $(wildcard ../shared/paper-data)
+FSDD_DATA ?= $(wildcard ../shared/fsdd)
+BIN := .venv/bin
+
+.PHONY: help install paper test long lab lint clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) \
+	  else "spinode needs Python 3.11 to 3.13, this is %d.%d: make PYTHON=python3.11 ..." % v)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -U pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt \
+	  $(PIP_FLAGS) --editable '.[test,lint]'
+	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer python >/dev/null
+	@touch $@
+
+paper: install
+	@$(BIN)/spinode check
+	@$(if $(PAPER_DATA),$(BIN)/spinode fetch paper --from $(PAPER_DATA),true)
+	@$(if $(FSDD_DATA),$(BIN)/spinode fetch fsdd --from $(FSDD_DATA),true)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE)
+
+test: install
+	$(BIN)/pytest
+
+long: install
+	$(BIN)/pytest -m 'long or not long'
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lab: install
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks
+
+clean:
+	rm -rf .venv build
