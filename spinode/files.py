@@ -1,0 +1,54 @@
+"""Where the workbook's files lie, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from spinode.errors import InputError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a path to write to, which takes the place of ``path`` once the block has succeeded.
+
+    A reader sees the old file or the new one, never half of either, whenever the writer is
+    killed. The folder is made if need be.
+
+    Raises
+    ------
+    InputError
+        If the folder or file cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}.") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def workbook_root() -> Path:
+    """Return the folder of the workbook that the working directory lies in.
+
+    It is the nearest one upwards that holds ``notebooks`` and ``profiles``.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir() and (folder / "profiles").is_dir():
+            return folder
+    raise InputError(
+        f"{here} does not lie in a spinode workbook (a folder with notebooks/ and profiles/); "
+        "go to your clone of the repository."
+    )

@@ -1,0 +1,397 @@
+"""The authors' published data: what there is, whether it is here, and how to get it.
+
+Source: github.com/Xing-CHEN18/NeuralODEs_for_physics, MIT licence. Every file is pinned by its
+hash; none of them is part of this repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from spinode.errors import InputError, SpinodeError
+from spinode.files import replacing, workbook_root
+from spinode.model import SpinODE
+from spinode.provenance import depends_on
+from spinode.trajectory import Channel
+
+COMMIT = "503303a3085df2428dbc01f7938b73f45db7a9e6"
+_REPOSITORY = f"Xing-CHEN18/NeuralODEs_for_physics/{COMMIT}"
+
+#: Tables, sequences and weights by the names that the notebooks use.
+ONE_SKYRMION_TABLE = "Mumax3_simulations/1skyrmion_voltage_train/table.txt"
+ONE_SKYRMION_SEQUENCE = "Mumax3_simulations/1skyrmion_voltage_train/sequence_amp2.ovf"
+FOUR_SKYRMIONS_TABLE = "Mumax3_simulations/4skyrmion_voltage_train/table.txt"
+PAIR_TABLE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_train/table.txt"
+PAIR_SEQUENCE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_train/sequence_amp3.ovf"
+KU_TEST_TABLE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_test/Ku_ext_DMI/table.txt"
+D_TEST_TABLE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_test/DMI_ext_Ku/table.txt"
+ONE_SKYRMION_MACKEY_GLASS_TABLE = "Mumax3_simulations/1skyrmion_voltage_mackey_glass/table.txt"
+MACKEY_GLASS_SERIES = "Mackey_Glass_series_prediction_skyrmion/mg.txt"
+
+#: Recordings of the real oscillator by acoustic front end.
+RECORDINGS = {
+    "cochlear": "Spoken_digit_recog_oscillator/data_experiment/"
+    "Cochlear_F_7mA_4482Oe_AVG1_10_10_2016.mat",
+    "spectrogram": "Spoken_digit_recog_oscillator/data_experiment/"
+    "Spectro_F_6mA_3497Oe_AVG1_03_11_2016.mat",
+}
+_RATES = "Spoken_digit_recog_oscillator/output/recg_"
+#: Published recognition rates by front end and by what recognizes.
+RECOGNITION_RATES = {
+    "cochlear": {
+        "Neural ODE": f"{_RATES}node_co_dim2.mat",
+        "Neural ODE with noise": f"{_RATES}node_noi_co_dim2.mat",
+    },
+    "spectrogram": {
+        "oscillator": f"{_RATES}exp_dim2.mat",
+        "Neural ODE": f"{_RATES}node_spc_dim2.mat",
+        "Neural ODE with noise": f"{_RATES}node_noi_spc_dim2.mat",
+    },
+}
+
+#: What the paper claims, by figure; the notebooks print ours beside it.
+CLAIMS = {
+    "fig2": {
+        # Full-trajectory mean squared error of a k = 2 model, in the normalized units.
+        "one_skyrmion_mse": 1e-3,
+        "four_skyrmions_mse": 5e-3,
+    },
+    # Three days against 20 minutes for the reservoir of Fig. 3.
+    "timing": {"speedup": 200},
+    "fig5": {
+        # Mean squared error (normalized units) at which the authors stop training the oscillator.
+        "training_mse": 5.1e-4,
+    },
+}
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One file of the authors' repository, or of another one on GitHub.
+
+    Parameters
+    ----------
+    path : str
+        Path inside the repository, and inside the folder we keep its files in.
+    size : int or None
+        Bytes, where known.
+    digest : str
+        ``sha256:...`` of the content, or ``git:...``, its git blob id.
+    lfs : bool
+        Whether the repository keeps it in Git LFS.
+    repository : str
+        Owner, name and commit of the repository on GitHub.
+    """
+
+    path: str
+    size: int | None
+    digest: str
+    lfs: bool
+    repository: str = _REPOSITORY
+
+    @property
+    def url(self) -> str:
+        """Where the file can be downloaded."""
+        if self.lfs:
+            return f"https://media.githubusercontent.com/media/{self.repository}/{self.path}"
+        return f"https://raw.githubusercontent.com/{self.repository}/{self.path}"
+
+    def state(self, folder: Path) -> str:
+        """Return ``here``, ``missing`` or ``corrupt`` for this file under ``folder``."""
+        path = folder / self.path
+        if not path.is_file():
+            return "missing"
+        return "here" if _digest(path, self.digest.partition(":")[0]) == self.digest else "corrupt"
+
+
+def _digest(path: Path, kind: str) -> str:
+    """Hash a file as ``sha256:...`` or as ``git:...`` (sha1 of its length and content)."""
+    if kind == "git":
+        hasher = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    else:
+        hasher = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            hasher.update(chunk)
+    return f"{kind}:{hasher.hexdigest()}"
+
+
+@cache
+def registry() -> tuple[PublishedFile, ...]:
+    """Return every file of the authors that the workbook can use."""
+    lines = resources.files("spinode").joinpath("paper_files.txt").read_text("utf-8").splitlines()
+    files = []
+    for line in lines:
+        if line.startswith("#"):
+            continue
+        path, size, digest, *flags = line.split("\t")
+        files.append(
+            PublishedFile(path, None if size == "-" else int(size), digest, "lfs" in flags)
+        )
+    return tuple(files)
+
+
+def folder() -> Path:
+    """Return where the authors' files are kept, ``data/published`` in the workbook."""
+    return workbook_root() / "data" / "published"
+
+
+def locate(path: str) -> Path | None:
+    """Return where the published file ``path`` lies, or None if it was not fetched.
+
+    Raises
+    ------
+    InputError
+        If the file is there but is not the one the authors published.
+    """
+    file = next(file for file in registry() if file.path == path)
+    depends_on(folder() / path)
+    state = file.state(folder())
+    if state == "corrupt":
+        raise InputError(
+            f"{folder() / path} is not the file the authors published (its hash differs); "
+            "delete it and run 'spinode fetch paper'."
+        )
+    return folder() / path if state == "here" else None
+
+
+def fetch(
+    source: Path | None = None,
+    destination: Path | None = None,
+    report: Callable[[PublishedFile, str], None] = lambda file, outcome: None,
+    files: tuple[PublishedFile, ...] | None = None,
+) -> dict[str, list[PublishedFile]]:
+    """Copy or download files, verify each, and keep the good ones.
+
+    Parameters
+    ----------
+    source : path, optional
+        A local copy of the repository (or of a part of it). Without one the files are
+        downloaded from GitHub.
+    destination : path, optional
+        Where to put them; `folder` by default.
+    report : callable
+        Called with each file and its outcome as it comes: ``here`` (already verified),
+        ``fetched``, ``missing`` (not in ``source``) or ``corrupt``.
+    files : tuple of PublishedFile, optional
+        What to fetch; the authors' files by default.
+
+    Returns
+    -------
+    dict
+        The files by outcome.
+
+    Raises
+    ------
+    InputError
+        If ``source`` is no folder.
+    SpinodeError
+        If GitHub cannot be reached; files fetched before stay.
+    """
+    destination = destination or folder()
+    if source is not None and not source.is_dir():
+        raise InputError(f"there is no folder {source} to fetch from.")
+    outcomes: dict[str, list[PublishedFile]] = {}
+    for file in registry() if files is None else files:
+        outcome = file.state(destination)
+        if outcome != "here":
+            if source is None:
+                outcome = _download(file, destination)
+            else:
+                outcome = _copy(file, source, destination)
+        outcomes.setdefault(outcome, []).append(file)
+        report(file, outcome)
+    return outcomes
+
+
+def _copy(file: PublishedFile, source: Path, destination: Path) -> str:
+    state = file.state(source)
+    if state != "here":
+        return state
+    with replacing(destination / file.path) as partial:
+        shutil.copyfile(source / file.path, partial)
+    return "fetched"
+
+
+def _download(file: PublishedFile, destination: Path) -> str:
+    import pooch  # a second of import that only downloads need
+    import requests
+
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / file.path
+        path.parent.mkdir(parents=True)
+        try:
+            pooch.HTTPDownloader(progressbar=True)(file.url, str(path), None)
+        except requests.RequestException as error:
+            raise SpinodeError(
+                f"cannot download {file.path} ({type(error).__name__}): connect to the internet, "
+                "or fetch from a local copy of its repository with --from DIR."
+            ) from None
+        return _copy(file, Path(scratch), destination)
+
+
+def recognition_rates(front_end: str) -> dict[str, np.ndarray]:
+    """Return the published recognition rates that were fetched.
+
+    Parameters
+    ----------
+    front_end : {"cochlear", "spectrogram"}
+
+    Returns
+    -------
+    dict of array, shape (9,)
+        Rates for 1 to 9 training utterances, by what recognizes.
+    """
+    from scipy.io import loadmat
+
+    paths = {name: locate(path) for name, path in RECOGNITION_RATES[front_end].items()}
+    return {
+        name: loadmat(path)["accuracy_ts_all"][0]
+        for name, path in paths.items()
+        if path is not None
+    }
+
+
+# --- the published models -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """One of the authors' trained models: its file, and the units the file leaves out.
+
+    Parameters
+    ----------
+    path : str
+        Path of the checkpoint inside their repository.
+    output : Channel
+        Output and normalization. For a skyrmion the offset is the first mz of the trajectory
+        that the model was trained on.
+    inputs : tuple of Channel
+    sample_spacing, time_scale : float
+        Spacing of samples and delays, and the model's unit of time (s).
+    """
+
+    path: str
+    output: Channel
+    inputs: tuple[Channel, ...]
+    sample_spacing: float
+    time_scale: float
+
+    def load(self) -> SpinODE:
+        """Return the trained model.
+
+        Raises
+        ------
+        InputError
+            If the file was not fetched, or is no such checkpoint.
+        """
+        path = locate(self.path)
+        if path is None:
+            raise InputError(
+                f"the authors' weights {self.path} are not here; run 'spinode fetch paper'."
+            )
+        return import_checkpoint(
+            path,
+            self.output,
+            self.inputs,
+            sample_spacing=self.sample_spacing,
+            time_scale=self.time_scale,
+        )
+
+
+_WEIGHTS = "NeuralODEs/Mumax_skyrmion_model/output"
+_SKYRMION_TIMES = {"sample_spacing": 5e-12, "time_scale": 5e-12 / 0.025}
+_OSCILLATOR_TIMES = {"sample_spacing": 100e-9, "time_scale": 100e-9 / 0.0125}
+_VOLTAGE_KU = Channel("Ku", "J/m3", offset=8e5, scale=2e5)
+
+#: The published models by name (Methods, "Training").
+MODELS = {
+    "one_skyrmion": PublishedModel(
+        f"{_WEIGHTS}/params_1skyrmion_voltage.pkl",
+        Channel("mz", "1", offset=0.7680944, scale=0.1),
+        (_VOLTAGE_KU,),
+        **_SKYRMION_TIMES,
+    ),
+    "pair": PublishedModel(
+        "NeuralODEs/Mumax_parameters_model_tr_ts/output/"
+        "params_1skyr_dim2_N50_2dt_ext_Ku_D_dc1000_Tr10000_tf50.pkl",
+        Channel("mz", "1", offset=0.9325028, scale=0.1),
+        (
+            Channel("Ku", "J/m3", offset=8e5, scale=0.5e5),
+            Channel("Dind", "J/m2", offset=3.0e-3, scale=0.4e-3),
+        ),
+        **_SKYRMION_TIMES,
+    ),
+    "oscillator": PublishedModel(
+        "NeuralODEs/Experiment_oscillator_model/output/params_co_dim2.pkl",
+        Channel("voltage", "V", scale=0.1),
+        (Channel("drive", "V", scale=0.1),),
+        **_OSCILLATOR_TIMES,
+    ),
+}
+
+
+def import_checkpoint(
+    path: Path,
+    output: Channel,
+    inputs: tuple[Channel, ...],
+    *,
+    sample_spacing: float,
+    time_scale: float,
+) -> SpinODE:
+    """Read a checkpoint of the authors' training script into a `SpinODE`.
+
+    Their keys ``ext0.0``, ``ext0.3`` and ``ext0.6`` hold the three linear layers of f;
+    ``ext1.*`` is unused. Only tensors are unpickled (``weights_only=True``).
+
+    Parameters
+    ----------
+    path : path
+    output, inputs : Channel, tuple of Channel
+        Names and normalization, which the file does not hold.
+    sample_spacing, time_scale : float
+        Sample spacing and unit of model time (s).
+
+    Raises
+    ------
+    InputError
+        If the file is no such checkpoint, or its shapes do not fit the number of inputs.
+    """
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")["model_state_dict"]
+        layers = [(state[f"ext0.{i}.weight"], state[f"ext0.{i}.bias"]) for i in (0, 3, 6)]
+    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} is no checkpoint of the authors' scripts: {reason}.") from None
+    first, last = layers[0][0], layers[2][0]
+    k, width = last.shape
+    if first.shape != (width, k * (1 + len(inputs))):
+        raise InputError(
+            f"{path} has {first.shape[1]} input columns for k = {k}, which "
+            f"{len(inputs)} input(s) do not fill; name its inputs."
+        )
+    model = SpinODE(
+        output,
+        inputs,
+        sample_spacing=sample_spacing,
+        time_scale=time_scale,
+        k=k,
+        width=width,
+        dtype=first.dtype,
+    )
+    with torch.no_grad():
+        for linear, (weight, bias) in zip(model.f[::2], layers, strict=True):
+            linear.weight.copy_(weight)
+            linear.bias.copy_(bias)
+    return model

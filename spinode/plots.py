@@ -1,0 +1,149 @@
+"""Figure helpers: matplotlib for files, hvplot for reading inside a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+
+from spinode.files import replacing
+
+#: Colour-blind safe (Okabe and Ito, 2008); one colour a role, the same in every figure.
+COLORS = {
+    "micromagnetics": "#000000",
+    "published": "#56B4E9",
+    "neural ODE": "#0072B2",
+    "echo-state network": "#E69F00",
+    "bare input": "#999999",
+    "k = 1": "#D55E00",
+    "k = 2": "#0072B2",
+    "k = 3": "#009E73",
+    "k = 4": "#CC79A7",
+    "drive": "#999999",
+}
+
+_STYLE = {
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 110,
+    "savefig.dpi": 160,
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.4,
+}
+
+
+def use_style() -> None:
+    """Give all matplotlib figures of this process the workbook's style."""
+    mpl.rcParams.update(_STYLE)
+
+
+def save_figure(figure: plt.Figure, path: Path) -> Path:
+    """Write ``figure`` as PNG, whole or not at all; return the path."""
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png")
+    return path
+
+
+def lines(
+    ax: plt.Axes,
+    trajectories: Mapping[str, xr.Dataset],
+    variable: str,
+    span: tuple[float, float] | None = None,
+) -> None:
+    """Draw one variable of several trajectories against time.
+
+    Parameters
+    ----------
+    ax : Axes
+    trajectories : mapping
+        Datasets by label; a label among `COLORS` takes that colour. The first is drawn wide, as
+        the reference the others are laid over.
+    variable : str
+    span : (start, stop), optional
+        Part of the time axis (s).
+    """
+    for order, (label, dataset) in enumerate(trajectories.items()):
+        part = dataset if span is None else dataset.sel(time=slice(*span))
+        ax.plot(
+            part.time * 1e9,
+            part[variable],
+            color=COLORS.get(label),
+            label=label,
+            linewidth=2.6 if order == 0 else 1.2,
+            alpha=0.45 if order == 0 and len(trajectories) > 1 else 1.0,
+        )
+    units = dataset[variable].attrs["units"]
+    ax.set_xlabel("time (ns)")
+    ax.set_ylabel(_SYMBOLS.get(variable, variable) + (f" ({units})" if units != "1" else ""))
+    ax.margins(x=0)
+
+
+_SYMBOLS = {"mz": "$m_z$", "Ku": "$K_u$", "Dind": "$D$", "voltage": "voltage", "drive": "drive"}
+
+
+def interactive(trajectories: Mapping[str, xr.Dataset], variable: str, **options):
+    """Return an hvplot overlay of one variable of several trajectories, to zoom and pan.
+
+    Parameters
+    ----------
+    trajectories : mapping
+        Datasets by label.
+    variable : str
+    **options
+        Passed on to ``hvplot.line``.
+    """
+    import hvplot.xarray  # noqa: F401 registers the .hvplot accessor
+
+    curves = []
+    for label, dataset in trajectories.items():
+        values = dataset[variable]
+        curve = xr.DataArray(
+            values.values,
+            coords={"time_ns": dataset.time.values * 1e9},
+            dims="time_ns",
+            name=label,
+        ).hvplot.line(
+            x="time_ns",
+            label=label,
+            xlabel="time (ns)",
+            ylabel=f"{variable} ({values.attrs['units']})",
+            color=COLORS.get(label),
+            **{"width": 850, "height": 300, **options},
+        )
+        curves.append(curve)
+    overlay = curves[0]
+    for curve in curves[1:]:
+        overlay = overlay * curve
+    return overlay
+
+
+def loss_curves(ax: plt.Axes, histories: Mapping[str, xr.Dataset], claim: float) -> None:
+    """Draw training histories (full-trajectory MSE against iteration) beside the paper's claim.
+
+    Parameters
+    ----------
+    ax : Axes
+    histories : mapping
+        What `spinode.training.fit` returns, by label.
+    claim : float
+        Mean squared error that the paper reaches, in normalized units.
+    """
+    for label, history in histories.items():
+        ax.semilogy(
+            history.iteration, np.asarray(history.train_mse), color=COLORS.get(label), label=label
+        )
+    ax.axhline(claim, color="0.5", linestyle="--", linewidth=1)
+    ax.annotate(
+        "paper, k = 2", (1, claim), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+    )
+    ax.set_xlabel("training iteration")
+    ax.set_ylabel("full-trajectory MSE")
