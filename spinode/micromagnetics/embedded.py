@@ -1,0 +1,234 @@
+"""The embedded engine: relax a device, drive it, record; go on after a kill.
+
+The order is that of the published MuMax3 scripts: minimize the energy of the seeded state, settle
+at higher damping, then switch the drive on.
+"""
+
+import time as clock
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+import spinode
+from spinode.devices import SkyrmionDisk
+from spinode.drives import Drive
+from spinode.errors import InputError, SpinodeError
+from spinode.files import replacing
+from spinode.micromagnetics import recording
+from spinode.micromagnetics.demag import mumax3, newell
+from spinode.micromagnetics.energy import effective_field
+from spinode.micromagnetics.field import Texture
+from spinode.micromagnetics.llg import Integrator, stable_step
+from spinode.micromagnetics.skyrmion import (
+    film_of,
+    grain_texture,
+    seeded_state,
+    topological_charge,
+)
+
+_TENSORS = {"mumax3": mumax3, "newell": newell}
+_SETTLED = 1e-3  # largest torque |m x B| in T at which the energy counts as minimal
+_LONGEST_RELAX = 10e-9
+_CHECKPOINT_EVERY = 30.0  # s of wall time
+
+
+def relax(device: SkyrmionDisk, tensor: Callable = mumax3) -> np.ndarray:
+    """Return the state from which a device is driven, shape (3, ny, nx).
+
+    ``tensor`` is the demagnetizing tensor, `demag.mumax3` or `demag.newell`.
+
+    Raises
+    ------
+    SpinodeError
+        When the energy does not settle, or when skyrmions die on the way.
+    """
+    film = film_of(device)
+    texture = Texture.uniform(film, device.Ku, device.Dind)
+    options, parameters = {"tensor": tensor}, (device.Ku, device.Dind)
+    if device.grains is not None:
+        texture = grain_texture(device)
+        options["texture"] = texture
+        parameters = ()
+    step = stable_step(film, np.abs(texture.Ku).max(), np.abs(texture.Dind).max())
+
+    minimize = Integrator(film, 1.0, 50e-12, step, **options)
+    minimize.start(seeded_state(device))
+    for _ in range(round(_LONGEST_RELAX / 50e-12)):
+        minimize.advance(*parameters)
+        torque = np.cross(minimize.m, effective_field(film, texture, minimize.m, tensor), axis=0)
+        if np.abs(torque).max() < _SETTLED:
+            break
+    else:
+        raise SpinodeError(
+            f"The energy of the {device.diameter:g} m disk does not settle within "
+            f"{_LONGEST_RELAX:g} s; seed skyrmions nearer to equilibrium."
+        )
+    m = minimize.m.copy()
+    if device.relax_time > 0:
+        settle = Integrator(film, device.relax_alpha, device.relax_time, step, **options)
+        settle.start(m)
+        settle.advance(*parameters)
+        m = settle.m.copy()
+    charge = topological_charge(m, film.inside)
+    if round(charge) != -len(device.skyrmions):
+        raise SpinodeError(
+            f"Relaxation at Ku = {device.Ku:g} J/m3 and Dind = {device.Dind:g} J/m2 left a "
+            f"topological charge of {charge:.2f} where {len(device.skyrmions)} skyrmion(s) were "
+            "seeded: some died; raise Dind or lower Ku."
+        )
+    return m
+
+
+def run(
+    device: SkyrmionDisk,
+    drive: Drive,
+    *,
+    spacing: float = 2.5e-12,
+    duration: float | None = None,
+    snapshots: float | None = None,
+    progress: bool = True,
+    checkpoint: Path | None = None,
+    step: float | None = None,
+    demag: str = "mumax3",
+) -> xr.Dataset | tuple[xr.Dataset, xr.Dataset]:
+    """Relax a device, drive it and record its mean magnetization and topological charge.
+
+    Parameters
+    ----------
+    device, drive
+        What is driven, and how.
+    spacing : float
+        Time between samples in s.
+    duration : float, optional
+        In s; the whole drive by default.
+    snapshots : float, optional
+        Time between pictures of m in s, a multiple of ``spacing``.
+    progress : bool
+        Whether to show a bar in simulated ns.
+    checkpoint : Path, optional
+        File that takes the state every 30 s. A run that finds one goes on from it with the very
+        same result, and removes it at the end.
+    step : float, optional
+        Longest time step in s; by default the longest stable one.
+    demag : {"mumax3", "newell"}
+        Demagnetizing tensor: with MuMax3's error of integration, so that results agree with its
+        results, or exact.
+
+    Returns
+    -------
+    Dataset or (Dataset, Dataset)
+        The trajectory, and the snapshots if asked for.
+
+    Raises
+    ------
+    InputError
+        When a time does not fit another, the step is unstable, or the checkpoint belongs to
+        another simulation.
+    SpinodeError
+        When skyrmions die in relaxation, or the integration breaks down.
+    """
+    started = clock.monotonic()
+    if demag not in _TENSORS:
+        raise InputError(f"simulate: demag {demag!r} is unknown; choose one of {list(_TENSORS)}.")
+    tensor = _TENSORS[demag]
+    plan = recording.Plan.of(drive, spacing, duration, snapshots)
+    inputs = drive.sample(plan.time)
+    film = film_of(device)
+    parameters = {"Ku": device.Ku, "Dind": device.Dind}
+    strongest = {name: np.abs(inputs.get(name, value)).max() for name, value in parameters.items()}
+    limit = stable_step(film, **strongest)
+    if step is not None and not 0 < step <= limit:
+        raise InputError(
+            f"simulate: a time step of {step:g} s is not between 0 and the stability limit of "
+            f"{limit:.3g} s for cells of {device.cell:g} m; shorten it, or leave it out."
+        )
+    integrator = Integrator(film, device.alpha, spacing, step or limit, tensor=tensor)
+
+    rows = np.empty((len(plan.time), 4))
+    picture_rows = plan.picture_rows
+    pictures = np.empty((len(picture_rows), 3, *film.inside.shape))
+    done, spent = 0, 0.0  # samples recorded, wall time of earlier attempts
+    identity = recording.describe(device, drive, plan, demag, integrator.dt, spinode.__version__)
+    saved = None if checkpoint is None else _read(Path(checkpoint), identity)
+    if saved is None:
+        integrator.start(relax(device, tensor))
+    else:
+        integrator.restore(saved)
+        done, spent = len(saved["rows"]), float(saved["spent"])
+        rows[:done] = saved["rows"]
+        pictures[: len(saved["pictures"])] = saved["pictures"]
+
+    def save():
+        with replacing(checkpoint) as partial, partial.open("wb") as file:
+            np.savez(
+                file,
+                identity=identity,
+                spent=spent + clock.monotonic() - started,
+                rows=rows[:done],
+                pictures=pictures[: np.searchsorted(picture_rows, done)],
+                **integrator.state(),
+            )
+
+    cells = np.count_nonzero(film.inside)
+    saved_at = clock.monotonic()
+    with tqdm(
+        total=plan.time[-1] * 1e9,
+        initial=plan.time[done] * 1e9,
+        desc="embedded engine",
+        disable=not progress,
+        bar_format=recording.BAR,
+    ) as bar:
+        while True:
+            m = integrator.m
+            rows[done, :3] = m.sum(axis=(1, 2)) / cells
+            rows[done, 3] = topological_charge(m, film.inside)
+            if not np.isfinite(rows[done]).all():
+                raise SpinodeError(
+                    f"The magnetization broke down {plan.time[done]:g} s into the drive; "
+                    "choose a shorter step."
+                )
+            if done in picture_rows:
+                pictures[np.searchsorted(picture_rows, done)] = m
+            done += 1
+            if done == len(rows):
+                break
+            driven = drive.sample(plan.time[done - 1] + integrator.times)
+            integrator.advance(**(parameters | driven))
+            bar.n = plan.time[done] * 1e9  # set, not added up: rounding would overshoot the total
+            bar.update(0)
+            if checkpoint is not None and clock.monotonic() - saved_at > _CHECKPOINT_EVERY:
+                save()
+                saved_at = clock.monotonic()
+    if checkpoint is not None:
+        Path(checkpoint).unlink(missing_ok=True)
+
+    engine = {"engine": "embedded", "engine_version": spinode.__version__}
+    columns = dict(zip(("mx", "my", "mz", "topological_charge"), rows.T, strict=True)) | inputs
+    wall_time = spent + clock.monotonic() - started
+    trajectory = recording.dataset(device, drive, plan.time, columns, wall_time=wall_time, **engine)
+    trajectory.attrs["demag"] = demag
+    if snapshots is None:
+        return trajectory
+    taken = recording.pictures(device, drive, plan.time[picture_rows], pictures, **engine)
+    return trajectory, taken
+
+
+def _read(path: Path, identity: str) -> dict[str, np.ndarray] | None:
+    """Return the checkpoint at ``path``, or None if there is none."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(path) as file:
+            saved = dict(file)
+        found = str(saved["identity"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} is no readable checkpoint ({error}); delete it.") from None
+    if found != identity:
+        raise InputError(
+            f"The checkpoint {path} belongs to another simulation: its device, drive, times or "
+            "version differ; delete it or name another file."
+        )
+    return saved
