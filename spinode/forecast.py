@@ -1,0 +1,280 @@
+"""Forecast what a device does: a trained Spin-Neural ODE, compiled, over any length of time."""
+
+from __future__ import annotations
+
+import functools
+import os
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+from spinode import kernels
+from spinode.drives import Drive
+from spinode.errors import InputError
+from spinode.model import SpinODE
+from spinode.stages import StageInputs
+from spinode.trajectory import label, spacing_of
+
+# Steps, of all runs together, between two looks at the clock: half a second and some 30 MB.
+_CHUNK = 200_000
+# A forecast may leave the trained range of the output by this part of its width on either side.
+_MARGIN = 0.5
+# An input may leave its trained range by this part of its width without a word.
+_INPUT_MARGIN = 0.02
+
+
+class ForecastWarning(UserWarning):
+    """A forecast that was cut short or that rests on inputs unlike those of the training."""
+
+
+def forecast(
+    model: SpinODE,
+    inputs: Drive | xr.Dataset | Sequence[Drive | xr.Dataset],
+    *,
+    initial: np.ndarray | xr.Dataset | Sequence[np.ndarray | xr.Dataset],
+    duration: float | None = None,
+    start: float | None = None,
+    interpolation: str | None = None,
+    every: int = 1,
+    progress: bool = False,
+) -> xr.Dataset:
+    """Integrate a trained model under given inputs.
+
+    The solver is the fourth-order 3/8 rule at the model's sample spacing (torchdiffeq's ``rk4``),
+    in the precision of the model's weights. The last k - 1 samples are read off the delayed
+    outputs, so that the forecast reaches exactly as far as its inputs.
+
+    Parameters
+    ----------
+    model : SpinODE
+        Trained model.
+    inputs : Drive, Dataset, or sequence of them
+        What drives the device: a function of time (`spinode.drives`), or evenly spaced samples
+        of the model's inputs over ``time``. A sequence is forecast in parallel.
+    initial : array of shape (k,), Dataset, or sequence of them
+        The first k samples of the output in SI units, or a trajectory that begins with them.
+    duration : float, optional
+        Length of the forecast (s), by default as far as the inputs reach.
+    start : float, optional
+        Time of the first sample (s), by default that of ``initial`` if it is a Dataset, else 0.
+    interpolation : {"held", "linear", "cubic"}, optional
+        How sampled inputs go on between their samples; must be given for a Dataset.
+    every : int
+        Keep every ``every``-th sample; memory grows only with what is kept.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Dataset
+        The output and the inputs over ``time``, in SI units; with a leading dimension ``run`` if
+        ``inputs`` is a sequence. A run stops where its output leaves the trained range by more
+        than half the width of it, or becomes infinite; a `ForecastWarning` says when. A single
+        forecast then ends there, among several its rest is NaN.
+
+    Raises
+    ------
+    InputError
+        If the inputs end before the forecast, hold NaN or do not fit the model, or ``initial``
+        is not k samples at the model's spacing.
+    """
+    if not (isinstance(every, int) and every >= 1):
+        raise InputError(f"every must be a whole number of at least 1, not {every!r}.")
+    single = not isinstance(inputs, Sequence)
+    if single:
+        inputs, initial = [inputs], [initial]
+    elif not len(inputs) == len(initial) > 0:
+        raise InputError(f"{len(inputs)} inputs need as many initial states, not {len(initial)}.")
+    begun = [_initial_state(model, one, start) for one in initial]
+    if len({time for _, time in begun}) > 1:
+        raise InputError("runs that are forecast together must start at the same time; give start.")
+    start = begun[0][1]
+    sources = [StageInputs(model, one, start=start, interpolation=interpolation) for one in inputs]
+    samples = _samples(model, sources, duration)
+    with tqdm(total=samples, desc="forecast", unit="sample", disable=not progress) as bar:
+        runs = _Runs(model, sources, np.stack([state for state, _ in begun]), samples, every)
+        runs.integrate(bar)
+    for number, taken in enumerate(runs.taken):
+        if taken < runs.steps:
+            warnings.warn(
+                f"{'the forecast' if single else f'forecast {number}'} of {model.output.name} was "
+                f"stopped at {start + taken * model.sample_spacing:.6g} s, where it left the "
+                "range the model was trained in; what comes before is returned.",
+                ForecastWarning,
+                stacklevel=2,
+            )
+    for channel, column in zip(model.inputs, np.moveaxis(runs.driven, -1, 0), strict=True):
+        _warn_of_untrained(model, channel.name, column)
+    return runs.dataset(start, single)
+
+
+class _Runs:
+    """Forecasts side by side.
+
+    Attributes
+    ----------
+    taken : array of int, shape (runs,)
+        Steps each has taken inside the trained range.
+    kept : array, shape (runs, samples)
+        Kept outputs, normalized; NaN after a run was stopped.
+    driven : array, shape (runs, samples, inputs)
+        Inputs at the kept samples, SI.
+    """
+
+    def __init__(self, model, sources, states, samples, every):
+        self._model, self._sources, self._states = model, sources, states
+        self._samples, self._every = samples, every
+        self.steps = samples - (model.k - 1)
+        count = len(sources)
+        self.taken = np.zeros(count, np.int64)
+        self.kept = np.full((count, samples // every + 1), np.nan, states.dtype)
+        self.driven = np.full((*self.kept.shape, len(model.inputs)), np.nan)
+
+    def integrate(self, bar: tqdm) -> None:
+        """Go through the inputs, a stretch at a time, until the end or until all have stopped."""
+        weights = kernels.pack(self._model.f.parameters())
+        network = kernels.unpack(weights, self._model)
+        network = kernels.padded(network, self._states.dtype)
+        chunk = max(_CHUNK // len(self._sources), 1)
+        groups = np.array_split(np.arange(len(self._sources)), min(cores(), len(self._sources)))
+        with ThreadPoolExecutor(len(groups)) as pool:
+            for first in range(0, self.steps, chunk):
+                last = min(first + chunk, self.steps)
+                stretch = functools.partial(self._advance, network, first, last)
+                list(pool.map(stretch, groups))
+                bar.update(last - first)
+                if (self.taken < last).all():
+                    break
+        # The last state holds the last k samples.
+        tail = np.arange(-self.steps % self._every, self._model.k, self._every)
+        for run in np.flatnonzero(self.taken == self.steps):
+            values = self._sources[run].between(self.steps, self._samples)[::3]
+            self.kept[run, self.kept.shape[1] - len(tail) :] = self._states[run, tail]
+            self.driven[run, self.kept.shape[1] - len(tail) :] = values[tail]
+        bar.update(self._samples - self.steps)
+
+    def _advance(self, network: tuple, first: int, last: int, runs: np.ndarray) -> None:
+        """Take some of the runs from step ``first`` to step ``last``."""
+        model, every, dtype = self._model, self._every, self._states.dtype.type
+        kept = slice(-(-first // every), -(-last // every))
+        values = [self._sources[run].between(first, last + model.k - 1) for run in runs]
+        self.driven[runs, kept] = [
+            v[: 3 * (last - first) : 3][-first % every :: every] for v in values
+        ]
+        stages = np.stack([model.normalize_inputs(v) for v in values]).astype(dtype)
+        low, high = map(dtype, _bounds(model))
+        step = dtype(model.step)
+        outputs = np.full((len(runs), kept.stop - kept.start), np.nan, dtype)
+        states, taken = self._states[runs], self.taken[runs]
+        if len(runs) > 1:
+            kernels.integrate_batch(
+                network, step, states, stages, low, high, every, first, outputs, taken
+            )
+        elif taken[0] == first:
+            taken += kernels.integrate(
+                network, step, states[0], stages[0], low, high, every, first, outputs[0]
+            )
+        self._states[runs], self.taken[runs], self.kept[runs, kept] = states, taken, outputs
+
+    def dataset(self, start: float, single: bool) -> xr.Dataset:
+        """Return the runs as a trajectory."""
+        model = self._model
+        good = -(-self.taken // self._every)
+        good[self.taken == self.steps] = self.kept.shape[1]
+        self.kept[np.arange(self.kept.shape[1]) >= good[:, None]] = np.nan
+        variables = {model.output.name: model.output.restore(self.kept.astype(float))}
+        for i, channel in enumerate(model.inputs):
+            variables[channel.name] = self.driven[..., i]
+        time = start + self._every * model.sample_spacing * np.arange(self.kept.shape[1])
+        attributes = {"source": "forecast", "k": model.k, "width": model.width}
+        dataset = label(
+            xr.Dataset(
+                {name: (("run", "time"), values) for name, values in variables.items()},
+                {"time": time},
+                attributes,
+            )
+        )
+        return dataset.isel(run=0, time=slice(0, good[0])) if single else dataset
+
+
+def cores() -> int:
+    """Return the number of processor cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    return len(affinity(0)) if affinity else os.cpu_count()
+
+
+def _initial_state(model, initial, start) -> tuple[np.ndarray, float]:
+    """Return the normalized first state and its time (s)."""
+    name, k = model.output.name, model.k
+    if isinstance(initial, xr.Dataset):
+        if name not in initial:
+            raise InputError(f"the initial trajectory lacks the model's output {name}.")
+        if initial.sizes["time"] >= 2:
+            spacing = spacing_of(initial)
+            if abs(spacing - model.sample_spacing) > 1e-6 * model.sample_spacing:
+                raise InputError(
+                    f"the model knows samples every {model.sample_spacing:.6g} s but the initial "
+                    f"trajectory has them every {spacing:.6g} s; use trajectory.resample."
+                )
+        start = float(initial.time[0]) if start is None else start
+        offset = round((start - float(initial.time[0])) / model.sample_spacing)
+        values = initial[name].values[max(offset, 0) : max(offset, 0) + k]
+    else:
+        start = 0.0 if start is None else start
+        values = np.atleast_1d(np.asarray(initial, float))
+    if values.shape != (k,):
+        raise InputError(
+            f"a model with k = {k} starts from {k} samples of {name}, not {values.size}."
+        )
+    if not np.isfinite(values).all():
+        raise InputError(f"the initial samples of {name} hold NaN or infinity.")
+    dtype = next(model.parameters()).detach().cpu().numpy().dtype
+    return model.output.normalize(values).astype(dtype), start
+
+
+def _samples(model: SpinODE, sources: list[StageInputs], duration: float | None) -> int:
+    """Return the number of the last sample of a forecast of ``duration`` (s)."""
+    reached = min(source.samples for source in sources)
+    if duration is None:
+        samples = reached
+    else:
+        samples = round(duration / model.sample_spacing)
+        if samples > reached:
+            raise InputError(
+                f"the inputs last {reached * model.sample_spacing:.6g} s but the forecast "
+                f"{duration:.6g} s; give longer inputs or a shorter duration."
+            )
+    if samples < model.k - 1 or samples < 0:
+        raise InputError(
+            f"a forecast with k = {model.k} spans at least {model.k} samples, "
+            f"not {max(samples + 1, 0)}; give longer inputs or a longer duration."
+        )
+    return samples
+
+
+def _bounds(model: SpinODE) -> tuple[float, float]:
+    """Return the normalized range beyond which a forecast is stopped."""
+    if model.output.name not in model.trained_range:
+        return -1e6, 1e6  # only to catch what blows up: the trained range is unknown
+    low, high = map(model.output.normalize, model.trained_range[model.output.name])
+    return low - _MARGIN * (high - low), high + _MARGIN * (high - low)
+
+
+def _warn_of_untrained(model: SpinODE, name: str, column: np.ndarray) -> None:
+    """Warn if an input leaves the range it had in the training data."""
+    if name not in model.trained_range or np.isnan(column).all():
+        return
+    low, high = model.trained_range[name]
+    margin = _INPUT_MARGIN * (high - low)
+    least, most = np.nanmin(column), np.nanmax(column)
+    if least < low - margin or most > high + margin:
+        warnings.warn(
+            f"{name} ranges from {least:.6g} to {most:.6g} in the forecast but "
+            f"from {low:.6g} to {high:.6g} in the training: the forecast extrapolates.",
+            ForecastWarning,
+            stacklevel=3,
+        )

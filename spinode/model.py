@@ -1,0 +1,183 @@
+"""The Spin-Neural ODE: dy/dt = f_theta(y, e) over delayed outputs y and inputs e.
+
+``y(t) = (m(t), m(t + d), ..., m(t + (k - 1) d))`` holds the measured output and its next samples,
+``e(t)`` the inputs stacked in the same way; d is the sample spacing. The delays stand in for the
+hidden variables of the device (Takens' theorem). Equations 2 to 4 of the paper.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from spinode.errors import InputError
+from spinode.files import replacing
+from spinode.trajectory import Channel
+
+_FORMAT = "spinode model 1"
+
+
+class SpinODE(nn.Module):
+    """A neural ODE that knows its own units.
+
+    Weights and biases are drawn from N(0, 0.1^2), as in the paper.
+
+    Parameters
+    ----------
+    output : Channel
+        The measured output and its normalization.
+    inputs : sequence of Channel
+        The driving inputs, in the order of the columns of the first layer.
+    sample_spacing : float
+        Spacing d of samples and delays (s).
+    time_scale : float
+        Seconds in one unit of the model's dimensionless time.
+    k : int
+        Number of delays, 1 or more.
+    width : int
+        Neurons in each of the two hidden layers.
+    seed : int
+        Seed of the initial weights.
+    dtype : torch.dtype
+        float64 or float32.
+
+    Attributes
+    ----------
+    f : torch.nn.Sequential
+        Linear, tanh, Linear, tanh, Linear.
+    trained_range : dict of str to (float, float)
+        Smallest and largest value (SI) of the output and of each input in the training data;
+        empty before training. Saved with the model.
+    """
+
+    def __init__(
+        self,
+        output: Channel,
+        inputs: tuple[Channel, ...],
+        *,
+        sample_spacing: float,
+        time_scale: float,
+        k: int = 2,
+        width: int = 50,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+    ):
+        super().__init__()
+        for name, value in (("k", k), ("width", width)):
+            if not (isinstance(value, int) and value >= 1):
+                raise InputError(f"{name} must be a whole number of at least 1, not {value!r}.")
+        for name, value in (("sample_spacing", sample_spacing), ("time_scale", time_scale)):
+            if not value > 0:
+                raise InputError(f"{name} must be a positive number of seconds, not {value!r}.")
+        self.output = output
+        self.inputs = tuple(inputs)
+        self.sample_spacing = float(sample_spacing)
+        self.time_scale = float(time_scale)
+        self.k = k
+        self.width = width
+        self.trained_range: dict[str, tuple[float, float]] = {}
+        columns = k * (1 + len(self.inputs))
+        self.f = nn.Sequential(
+            nn.Linear(columns, width, dtype=dtype),
+            nn.Tanh(),
+            nn.Linear(width, width, dtype=dtype),
+            nn.Tanh(),
+            nn.Linear(width, k, dtype=dtype),
+        )
+        self.draw_weights(seed)
+
+    def draw_weights(self, seed: int) -> None:
+        """Draw all weights and biases anew from N(0, 0.1^2)."""
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.normal_(0.0, 0.1, generator=generator)
+
+    @property
+    def step(self) -> float:
+        """One sample in the model's dimensionless time."""
+        return self.sample_spacing / self.time_scale
+
+    def forward(self, state: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the time derivative of the state.
+
+        Parameters
+        ----------
+        state : Tensor, shape (..., k)
+            Delayed outputs, normalized.
+        inputs : Tensor, shape (..., n_inputs * k)
+            Each input's delays side by side (Ku, Ku+d, D, D+d), normalized.
+
+        Returns
+        -------
+        Tensor, shape (..., k)
+        """
+        return self.f(torch.cat((state, inputs), dim=-1))
+
+    def normalize_inputs(self, values: np.ndarray) -> np.ndarray:
+        """Return inputs as the model sees them.
+
+        Parameters
+        ----------
+        values : array, shape (..., n_inputs)
+            In SI units, in the order of `inputs`.
+        """
+        columns = [channel.normalize(values[..., i]) for i, channel in enumerate(self.inputs)]
+        return np.stack(columns, axis=-1)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model, its weights and units to ``path``, whole or not at all."""
+        contents = {
+            "format": _FORMAT,
+            "output": asdict(self.output),
+            "inputs": [asdict(channel) for channel in self.inputs],
+            "sample_spacing": self.sample_spacing,
+            "time_scale": self.time_scale,
+            "k": self.k,
+            "width": self.width,
+            "trained_range": self.trained_range,
+            "weights": self.f.state_dict(),
+        }
+        with replacing(path) as partial:
+            torch.save(contents, partial)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> SpinODE:
+        """Read a model written by `save`.
+
+        Raises
+        ------
+        InputError
+            If there is no such file or it is not such a model.
+        """
+        path = Path(path)
+        try:
+            contents = torch.load(path, weights_only=True)
+        except FileNotFoundError:
+            raise InputError(f"there is no model at {path}; train it first.") from None
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{path} is no saved model: {reason}") from None
+        if not isinstance(contents, dict) or contents.get("format") != _FORMAT:
+            raise InputError(
+                f"{path} is not in this version's format ({_FORMAT}); train the model again."
+            )
+        weights = contents["weights"]
+        model = cls(
+            Channel(**contents["output"]),
+            tuple(Channel(**channel) for channel in contents["inputs"]),
+            sample_spacing=contents["sample_spacing"],
+            time_scale=contents["time_scale"],
+            k=contents["k"],
+            width=contents["width"],
+            dtype=weights["0.weight"].dtype,
+        )
+        model.f.load_state_dict(weights)
+        model.trained_range = contents.get("trained_range", {})
+        return model

@@ -1,0 +1,68 @@
+"""The paper's way of forecasting, by torchdiffeq: the yardstick of `spinode.forecast`."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import xarray as xr
+
+from spinode.model import SpinODE
+from spinode.stages import Drive, StageInputs
+from spinode.trajectory import label
+
+
+def torchdiffeq_forecast(
+    model: SpinODE,
+    inputs: Drive | xr.Dataset,
+    *,
+    initial: np.ndarray,
+    steps: int,
+    interpolation: str | None = None,
+) -> xr.Dataset:
+    """Forecast with ``torchdiffeq.odeint(..., method="rk4")``, as the authors' scripts do.
+
+    The inputs at the solver's stages are looked up, not computed, in the loop, which makes this
+    way faster than theirs.
+
+    Parameters
+    ----------
+    model : SpinODE
+    inputs : Drive or Dataset
+        As for `spinode.forecast.forecast`.
+    initial : array, shape (k,)
+        First k samples of the output (SI).
+    steps : int
+        Solver steps, one a sample.
+    interpolation : str, optional
+        As for `spinode.forecast.forecast`.
+
+    Returns
+    -------
+    Dataset
+        The output over ``time`` (s), ``steps + 1`` samples.
+    """
+    import torchdiffeq
+
+    k = model.k
+    dtype = next(model.parameters()).dtype
+    source = StageInputs(model, inputs, interpolation=interpolation)
+    values = model.normalize_inputs(source.between(0, steps + k - 1))
+    thirds = torch.as_tensor(values, dtype=dtype)
+    delays = 3 * torch.arange(k)
+
+    def slope(time, state):
+        stage = round(float(time) * 3 / model.step)
+        return model(state, thirds[stage + delays].T.reshape(-1))
+
+    state = torch.as_tensor(model.output.normalize(np.asarray(initial, float)), dtype=dtype)
+    times = torch.arange(steps + 1, dtype=torch.float64) * model.step
+    with torch.no_grad():
+        states = torchdiffeq.odeint(slope, state, times, method="rk4")
+    output = model.output.restore(states[:, 0].numpy().astype(float))
+    return label(
+        xr.Dataset(
+            {model.output.name: ("time", output)},
+            {"time": model.sample_spacing * np.arange(steps + 1)},
+            {"source": "torchdiffeq"},
+        )
+    )
