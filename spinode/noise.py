@@ -1,0 +1,217 @@
+"""How noisy a device is: estimated from what a trained model leaves unexplained.
+
+A trained model predicts each sample from the measured ones just before it. What is left over a
+single step is the noise that entered during that step, since the noise of earlier steps is in the
+measured state already, and the model's error. The error depends on state and input alone: what a
+cubic polynomial of them can predict of the residuals is taken for it and removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+import torch
+import xarray as xr
+
+from spinode.errors import InputError
+from spinode.forecast import forecast
+from spinode.model import SpinODE
+from spinode.stages import StageInputs
+from spinode.trajectory import delay_embed
+
+_BLOCKS = 50  # into which the residuals are cut to see how far their mean is uncertain
+_SHORTEST = 1000  # samples; fewer say little beside the terms of the polynomial
+_ROWS = 20_000  # evaluated at once
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its uncertainty.
+
+    Parameters
+    ----------
+    value, error : float
+        Estimate and standard error, in the same units.
+    """
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        digits = max(0, 1 - int(np.floor(np.log10(self.error)))) if self.error > 0 else 3
+        return f"{self.value:.{digits}f} +- {self.error:.{digits}f}"
+
+
+def one_step_residuals(model: SpinODE, trajectory: xr.Dataset) -> xr.Dataset:
+    """Forecast every sample from the k before it, and compare.
+
+    Parameters
+    ----------
+    model : SpinODE
+        Trained model.
+    trajectory : Dataset
+        Evenly spaced samples of the model's output and inputs; inputs are linear in between.
+
+    Returns
+    -------
+    Dataset
+        Over ``time``: ``residual``, measured minus forecast (units of the output), without the
+        part that state and input predict, and ``memory``, the derivative of the prediction (the
+        forecast and that part) by the last sample before it.
+
+    Raises
+    ------
+    InputError
+        If the trajectory is too short or does not fit the model.
+    """
+    k, step = model.k, model.step
+    output = trajectory[model.output.name].values.astype(float)
+    if len(output) < _SHORTEST:
+        raise InputError(
+            f"noise is estimated from at least {_SHORTEST} samples, not {len(output)}."
+        )
+    source = StageInputs(model, trajectory, start=float(trajectory.time[0]), interpolation="linear")
+    stages = model.normalize_inputs(source.between(0, len(output) - 1))
+    states = delay_embed(model.output.normalize(output), k)[:-1]
+    # Row m holds every input's delays at third m of a sample.
+    rows = len(stages) - 3 * (k - 1)
+    delayed = np.stack([stages[3 * j : 3 * j + rows] for j in range(k)], axis=-1)
+    delayed = delayed.reshape(rows, -1)
+    dtype = next(model.parameters()).dtype
+    forecasts, memory = np.empty(len(states)), np.empty(len(states))
+    for first in range(0, len(states), _ROWS):
+        here = np.arange(first, min(first + _ROWS, len(states)))
+        state = torch.tensor(states[here], dtype=dtype, requires_grad=True)
+        driven = [torch.tensor(delayed[3 * here + stage], dtype=dtype) for stage in range(4)]
+        last = _runge_kutta(model, state, driven, step)[:, -1]
+        (slope,) = torch.autograd.grad(last.sum(), state)
+        forecasts[here] = last.detach().numpy()
+        memory[here] = slope[:, -1].numpy()
+    residual = output[k:] - model.output.restore(forecasts)
+    known = np.column_stack([states, *delayed[: 3 * len(states) : 3].T, delayed[3::3, -1]])
+    residual, slope = _unpredictable(residual, known, column=k - 1)
+    memory += slope / model.output.scale
+    return xr.Dataset(
+        {
+            "residual": ("time", residual, {"units": model.output.units}),
+            "memory": ("time", memory, {"units": "1"}),
+        },
+        {"time": trajectory.time.values[k:]},
+    )
+
+
+def _unpredictable(
+    residual: np.ndarray, known: np.ndarray, column: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take from ``residual`` what a cubic polynomial of ``known`` (samples, variables) predicts.
+
+    Return what is left, and the derivative of the polynomial by one of the variables.
+    """
+    mean, spread = known.mean(axis=0), known.std(axis=0)
+    known = (known - mean) / spread
+    terms = _cubic(known)
+    weights = np.linalg.solve(terms.T @ terms, terms.T @ residual)
+    shift = np.zeros(known.shape[1])
+    shift[column] = 1e-3
+    slope = (_cubic(known + shift) - _cubic(known - shift)) @ weights / (2e-3 * spread[column])
+    # The fit takes a part of the noise along: as many degrees of freedom as it has terms.
+    share = (len(terms) - terms.shape[1]) / len(terms)
+    return (residual - terms @ weights) / np.sqrt(share), slope
+
+
+def _cubic(known: np.ndarray) -> np.ndarray:
+    """Return all products of up to three variables, shape (samples, terms)."""
+    products = [np.ones(len(known))]
+    for degree in (1, 2, 3):
+        for factors in combinations_with_replacement(known.T, degree):
+            products.append(np.prod(factors, axis=0))
+    return np.column_stack(products)
+
+
+def _runge_kutta(model: SpinODE, state, driven, step: float):
+    """Return the state one step later (3/8 rule), given the inputs at its four stages."""
+    k1 = model(state, driven[0])
+    k2 = model(state + step / 3 * k1, driven[1])
+    k3 = model(state + step * (k2 - k1 / 3), driven[2])
+    k4 = model(state + step * (k1 - k2 + k3), driven[3])
+    return state + step / 8 * (k1 + 3 * (k2 + k3) + k4)
+
+
+def langevin_strength(model: SpinODE, trajectory: xr.Dataset) -> Estimate:
+    """Estimate the strength of the Langevin noise of a device, by maximum likelihood.
+
+    If white noise of strength s drives the output, and what deviates relaxes by the factor a
+    ("memory") in a sample spacing d, a one-step residual is Gaussian with the variance
+    ``s**2 d (1 - a**2) / (-2 log a)``, independent of the others; the likelihood of all residuals
+    is largest where s**2 is the mean of their squares over these weights.
+
+    Parameters
+    ----------
+    model : SpinODE
+        Trained model.
+    trajectory : Dataset
+        As for `one_step_residuals`.
+
+    Returns
+    -------
+    Estimate
+        In the units of the output per root second. The standard error is that of the means of 50
+        blocks of residuals, so that it holds if they are not quite independent; what the model
+        itself has wrong is not part of it.
+    """
+    steps = one_step_residuals(model, trajectory)
+    square = steps.residual.values**2 / _kick(steps.memory.values, model.sample_spacing)
+    means = np.array([block.mean() for block in np.array_split(square, _BLOCKS)])
+    strength = np.sqrt(square.mean())
+    error = means.std(ddof=1) / np.sqrt(_BLOCKS)
+    return Estimate(float(strength), float(error / (2 * strength)))
+
+
+def _kick(memory: np.ndarray, spacing: float) -> np.ndarray:
+    """Return the variance (s) of a step's noise for unit strength."""
+    decay = -np.log(np.clip(memory, 1e-3, 1 - 1e-6))
+    return spacing * -np.expm1(-2 * decay) / (2 * decay)
+
+
+def equivalent_input_noise(model: SpinODE, trajectory: xr.Dataset, *, seed: int = 0) -> float:
+    """Return the input noise with which a model fluctuates as much as the noisy device.
+
+    The paper's way to a noisy forecast is Gaussian noise on the samples of the input. Its level is
+    chosen such that the forecast deviates from the noise-free one as much as the recording does,
+    after what state and input of the noise-free forecast predict of that deviation (the model's
+    error) has been removed.
+
+    Parameters
+    ----------
+    model : SpinODE
+        Trained model with one input.
+    trajectory : Dataset
+        As for `one_step_residuals`.
+    seed : int
+        Seed of the noise by which the model's susceptibility is measured.
+
+    Returns
+    -------
+    float
+        Standard deviation, in the units of the input.
+    """
+    (channel,) = model.inputs
+    name, k = model.output.name, model.k
+    probe = 0.01 * float(trajectory[channel.name].std())
+    disturbed = trajectory.copy()
+    generator = np.random.default_rng(seed)
+    disturbed[channel.name] = trajectory[channel.name] + generator.normal(
+        0, probe, trajectory.sizes["time"]
+    )
+    quiet, moved = (
+        forecast(model, inputs, initial=trajectory, interpolation="linear")[name].values
+        for inputs in (trajectory, disturbed)
+    )
+    deviation = trajectory[name].values - quiet
+    known = np.column_stack(
+        [delay_embed(values, k + 1) for values in (quiet, trajectory[channel.name].values)]
+    )
+    noise, _ = _unpredictable(deviation[k:], known)
+    return float(probe * noise.std() / (moved - quiet).std())
