@@ -1,0 +1,236 @@
+"""The ``spinode`` command. Exit codes: 0 done, 1 a run failed, 2 bad input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from spinode.errors import InputError, SpinodeError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def app() -> None:
+    """Run the spinode workbook."""
+
+
+@app.command()
+@click.argument("notebook")
+@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
+@click.option(
+    "-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter."
+)
+def run(notebook: str, profile: str, parameters: tuple[tuple[str, str], ...]) -> None:
+    """Execute NOTEBOOK (such as 02_training); leave it, run, under build/<profile>/."""
+    from spinode import workbook
+
+    overrides = {name: workbook.parse_value(value) for name, value in parameters}
+    print(f"done: {workbook.run(notebook, profile, overrides)}")
+
+
+@app.command()
+@click.argument("notebook")
+@click.option(
+    "-p",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUES",
+    help="Values of a parameter: 1,2,3, or 0:5 for 0 to 4.",
+)
+@click.option("--zip", "side_by_side", is_flag=True, help="Take the -p side by side, not crossed.")
+@click.option("--grid", "file", type=click.Path(path_type=Path), help="A file of points.")
+@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
+@click.option("--workers", type=click.IntRange(min=1), help="Local processes.  [default: cores]")
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler to use instead.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep.")
+@click.option("--yes", is_flag=True, help="Run more than 1000 points.")
+def sweep(
+    notebook: str,
+    parameters: tuple[tuple[str, str], ...],
+    side_by_side: bool,
+    file: Path | None,
+    **options,
+) -> None:
+    """Execute NOTEBOOK over a grid of parameters, on Dask; go on where an earlier run ended."""
+    from spinode import grid
+    from spinode.sweep import sweep as run_sweep
+
+    values = {name: grid.parse_values(text) for name, text in parameters}
+    axes = grid.Block(**{"zip" if side_by_side else "product": values})
+    if not values and not file:
+        raise InputError("the grid is empty; give -p NAME VALUES or --grid FILE.")
+    points = grid.read_grid(file, axes) if file else grid.Grid(axes)
+    found = run_sweep(notebook, points, **options)
+    failed = _print_table(found)
+    if failed:
+        raise SpinodeError(f"{failed} of {found.sizes['point']} points failed; see above.")
+
+
+@app.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def table(folder: Path) -> None:
+    """Print the parameters and metrics of every point of the sweep in FOLDER."""
+    from spinode.sweep import table as read_table
+
+    _print_table(read_table(folder))
+
+
+def _print_table(table) -> int:
+    """Print the points of a sweep and the errors of those that failed; return their number."""
+    frame = table.to_dataframe().reset_index()
+    errors = frame[frame.point_error != ""]
+    varied = [
+        name for name in frame if name in table.data_vars or frame[name].astype(str).nunique() > 1
+    ]
+    shown = frame[varied].drop(columns=["point", "point_error"], errors="ignore")
+    print(shown.to_string(index=False))
+    for point, error in zip(errors.point, errors.point_error, strict=True):
+        print(f"\nfailed: {point}\n{error}")
+    return len(errors)
+
+
+@app.command()
+@click.argument("what", required=False)
+@click.option("--from", "source", type=click.Path(path_type=Path), help="A local copy to take.")
+@click.option("--list", "listing", is_flag=True, help="Say what is here, and stop.")
+def fetch(what: str | None, source: Path | None, listing: bool) -> None:
+    """Get published data, verify it, and report per file.
+
+    WHAT is paper, the authors' data, or fsdd, the Free Spoken Digit Dataset.
+    """
+    from spinode import paper, speech
+
+    known = {
+        "paper": (paper.registry(), paper.folder()),
+        "fsdd": (speech.registry(), speech.folder()),
+    }
+    if listing:
+        for name, (files, folder) in known.items():
+            if what in (None, name):
+                for file in files:
+                    _report(file, file.state(folder))
+        print("get the missing ones with 'spinode fetch paper' or 'fetch fsdd' [--from DIR].")
+        return
+    if what not in known:
+        raise InputError(
+            f"nothing called {what!r} can be fetched; use 'spinode fetch paper' or "
+            "'spinode fetch fsdd'."
+        )
+    files, folder = known[what]
+    report = _report if what == "paper" else _report_trouble  # fsdd has 500 files
+    outcomes = paper.fetch(source, folder, report=report, files=files)
+    counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in sorted(outcomes.items()))
+    print(f"{counts}; in {folder}")
+    if outcomes.get("missing"):
+        print(f"get the missing ones with 'spinode fetch {what}' where there is internet")
+    if refused := outcomes.get("corrupt"):
+        names = ", ".join(file.path for file in refused)
+        raise InputError(f"refused, since the hash is not the published one: {names}.")
+
+
+def _report(file, state: str) -> None:
+    size = "      ?" if file.size is None else f"{file.size / 1e6:7.2f}"
+    print(f"{state:8s} {size} MB  {file.path}", flush=True)
+
+
+def _report_trouble(file, state: str) -> None:
+    if state not in ("here", "fetched"):
+        _report(file, state)
+
+
+@app.command()
+def engines() -> None:
+    """Say which micromagnetic engines can run here, and why not."""
+    from spinode.micromagnetics import available_engines
+
+    for one in available_engines():
+        print(f"{one.engine:9s} {'available' if one.available else 'not here ':9s}  {one.detail}")
+
+
+@app.command()
+@click.argument("run_name", metavar="RUN")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for script and sequences.")
+def mx3(run_name: str, out: Path | None) -> None:
+    """Print the MuMax3 script of RUN (such as one_skyrmion), to run elsewhere."""
+    from spinode.micromagnetics import mumax3
+    from spinode.protocols import PROTOCOLS
+
+    if run_name not in PROTOCOLS:
+        raise InputError(f"there is no run {run_name!r}; there is {', '.join(PROTOCOLS)}.")
+    protocol = PROTOCOLS[run_name]
+    simulation = protocol.device, protocol.drive, protocol.spacing
+    if out is not None:
+        print(mumax3.write(out, *simulation))
+        return
+    text, sequences = mumax3.script(*simulation)
+    print(text, end="")
+    if sequences:
+        names = ", ".join(f"{name}.ovf" for name in sequences)
+        print(f"the script reads {names}: --out DIR writes them as well", file=sys.stderr)
+
+
+@app.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--to", type=click.Path(path_type=Path), help="netCDF file; FOLDER.nc by default.")
+def import_mumax3(folder: Path, to: Path | None) -> None:
+    """Read the output FOLDER of a MuMax3 run made elsewhere, and keep it as a trajectory."""
+    from spinode import trajectory
+    from spinode.micromagnetics import mumax3
+
+    table, pictures = mumax3.load(folder)
+    path = trajectory.save(table, to or folder.resolve().with_suffix(".nc"))
+    print(f"{table.sizes['time']} samples of {', '.join(map(str, table.data_vars))}: {path}")
+    if pictures is not None:
+        images = path.with_name(f"{path.stem}_pictures.nc")
+        print(f"{len(pictures)} pictures: {trajectory.save(pictures.to_dataset(name='m'), images)}")
+
+
+@app.command()
+def check() -> None:
+    """Say what this machine offers, and refuse what would stop a run."""
+    from spinode import paper
+    from spinode.files import workbook_root
+
+    root = workbook_root()
+    if not (root / ".git").exists():
+        raise InputError(
+            f"{root} is no git repository, which DVC needs: clone the repository instead of "
+            "unpacking an archive, or run 'git init' in it."
+        )
+    import torch
+
+    published = [file for file in paper.registry() if paper.locate(file.path)]
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
+    print(f"workbook        {root}")
+    print(f"torch           {torch.__version__} on {device}, {torch.get_num_threads()} thread(s)")
+    print(f"authors' data   {len(published)} of {len(paper.registry())} files")
+
+
+def main() -> None:
+    """Run the command; every expected failure is one sentence on standard error."""
+    try:
+        app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except InputError as error:
+        sys.exit(_complain(error, 2))
+    except SpinodeError as error:
+        sys.exit(_complain(error, 1))
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("spinode"):
+            raise
+        sys.exit(_complain(f"the package {error.name} is missing; install with 'make install'.", 2))
+    except click.Abort:  # Ctrl-C
+        sys.exit(_complain("interrupted; start the same command again to go on.", 130))
+
+
+def _complain(message: object, code: int) -> int:
+    print(f"spinode: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

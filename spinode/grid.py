@@ -1,0 +1,188 @@
+"""The points of a sweep: products, side-by-side lists and listings of parameter values."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spinode.errors import InputError
+from spinode.workbook import parse_value
+
+_RANGE = re.compile(r"\s*(-?\d+):(-?\d+)(?::([1-9]\d*))?\s*")
+# A comma that is not inside of brackets.
+_COMMA = re.compile(r",(?![^\[{]*[\]}])")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Every combination of the parameters in ``product``, ``zip`` and ``points``.
+
+    Parameters
+    ----------
+    product : mapping
+        Values by parameter; all combinations are taken.
+    zip : mapping
+        As many values for every parameter; the first are taken together, then the second, ...
+    points : sequence of mappings
+        Values by parameter, one mapping a point.
+    """
+
+    product: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    zip: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    points: Sequence[Mapping[str, Any]] = ()
+
+    def __post_init__(self):
+        for name, values in {**self.product, **self.zip}.items():
+            if not len(values):
+                raise InputError(f"the grid is empty: parameter {name} is given no value.")
+        lengths = {name: len(values) for name, values in self.zip.items()}
+        if len(set(lengths.values())) > 1:
+            counts = ", ".join(f"{count} of {name}" for name, count in lengths.items())
+            raise InputError(f"values that go side by side must be as many, not {counts}.")
+        names = [set(self.product), set(self.zip), set().union(*self.points)]
+        for one, other in itertools.combinations(names, 2):
+            if twice := one & other:
+                raise InputError(f"the grid gives parameter {min(twice)} twice.")
+
+    @property
+    def count(self) -> int:
+        """How many points these are."""
+        rows = len(next(iter(self.zip.values()), " "))
+        return math.prod(map(len, self.product.values())) * rows * (len(self.points) or 1)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        columns = zip(*self.zip.values(), strict=True)
+        rows = [dict(zip(self.zip, row, strict=True)) for row in columns]
+        for listed in self.points or [{}]:
+            for row in rows or [{}]:
+                for values in itertools.product(*self.product.values()):
+                    yield {**listed, **row, **dict(zip(self.product, values, strict=True))}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The points of all ``blocks``, each combined with all those of ``axes``.
+
+    Parameters
+    ----------
+    axes : Block
+        What the command line gives; it replaces the blocks' values of the same parameters.
+    blocks : sequence of Block
+        What a file gives.
+
+    Examples
+    --------
+    >>> list(Grid(Block(product={"k": [1, 2]}, zip={"width": [10, 20], "seed": [0, 1]})))[:2]
+    [{'width': 10, 'seed': 0, 'k': 1}, {'width': 10, 'seed': 0, 'k': 2}]
+    """
+
+    axes: Block = field(default_factory=Block)
+    blocks: Sequence[Block] = (Block(),)
+
+    @property
+    def count(self) -> int:
+        """How many points these are, counting those twice that two blocks share."""
+        return sum(block.count for block in self.blocks) * self.axes.count
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        seen = set()
+        names = {*self.axes.product, *self.axes.zip, *set().union(*self.axes.points)}
+        for listed in itertools.chain.from_iterable(self.blocks):
+            kept = {name: value for name, value in listed.items() if name not in names}
+            for given in self.axes:
+                point = {**kept, **given}
+                key = json.dumps(point, sort_keys=True, default=str)
+                if key not in seen:
+                    seen.add(key)
+                    yield point
+
+
+def parse_values(text: str) -> Sequence[Any]:
+    """Read the values of one parameter: ``1,2,3``, ``[1],[1, 2]``, or ``0:5`` for 0 to 4.
+
+    Raises
+    ------
+    InputError
+        If a range is mixed with other values.
+    """
+    if found := _RANGE.fullmatch(text):
+        start, stop, step = found.groups(default="1")
+        return range(int(start), int(stop), int(step))
+    parts = _COMMA.split(text) if text.strip() else []
+    if mixed := [part for part in parts if _RANGE.fullmatch(part)]:
+        raise InputError(f"the range {mixed[0].strip()} cannot stand in the list {text!r}.")
+    return [parse_value(part) for part in parts]
+
+
+def read_grid(path: Path, axes: Block | None = None) -> Grid:
+    """Read a grid file: YAML with one block, or a list of them.
+
+    A block has any of ``product`` and ``zip`` (values by parameter: a list, or a string as
+    `parse_values` takes it) and ``points`` (a list of mappings).
+
+    Parameters
+    ----------
+    path : Path
+    axes : Block, optional
+        Combined with every point of the file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is no such YAML.
+    """
+    import yaml
+
+    try:
+        contents = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the grid {path}: {error.strerror}.") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
+    blocks = contents if isinstance(contents, list) else [contents]
+    if not blocks or not all(blocks):
+        raise InputError(f"the grid {path} is empty.")
+    return Grid(axes or Block(), [_block(block, path) for block in blocks])
+
+
+def _block(block: Any, path: Path) -> Block:
+    allowed = {"product": dict, "zip": dict, "points": list}
+    for key, value in block.items() if isinstance(block, dict) else [("block", block)]:
+        if not isinstance(value, allowed.get(key, ())):
+            raise InputError(
+                f"the grid {path} holds {key}: {value!r}; a block has 'product' and 'zip' "
+                "(values by parameter) and 'points' (a list of mappings)."
+            )
+    for point in block.get("points", ()):
+        if not isinstance(point, dict):
+            raise InputError(f"the grid {path} lists the point {point!r}, which is no mapping.")
+    axes = {
+        kind: {name: _values(name, values, path) for name, values in block.get(kind, {}).items()}
+        for kind in ("product", "zip")
+    }
+    return Block(**axes, points=[_plain(point) for point in block.get("points", ())])
+
+
+def _values(name: str, values: Any, path: Path) -> Sequence[Any]:
+    if isinstance(values, str):
+        return parse_values(values)
+    if isinstance(values, list):
+        return list(_plain(dict(enumerate(values))).values())
+    raise InputError(
+        f"the grid {path} gives {name} the value {values!r}; write a list such as [1, 2] or a "
+        "quoted range such as '0:5'."
+    )
+
+
+def _plain(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Read 1e-3, a string in YAML 1.1, as the command line does."""
+    return {
+        name: parse_value(value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
