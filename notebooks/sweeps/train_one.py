@@ -1,0 +1,109 @@
+# %% [markdown]
+# # One model of one skyrmion
+#
+# *A point of a sweep; `09_sweep` runs it over a grid and draws what comes out.*
+#
+# Notebook 02 trains two Spin-Neural ODEs on the signal of one skyrmion and looks at them closely.
+# Here one is trained and only its errors are kept, so that hundreds can be: with $k$ delays, a
+# given width, on the first `samples` samples from 7.5 ns on, with noise added to them if wished.
+
+# %% tags=["parameters"]
+profile = "quick"
+k = 2
+width = 50
+samples = 10000
+noise = 0.0
+seed = 0
+iterations = 2400
+refinements = 0
+train_start = 1500
+heldout_start = 11500
+heldout_stop = 20000
+
+# %%
+import json
+import warnings
+from dataclasses import replace
+
+import numpy as np
+
+from spinode import paper
+from spinode.forecast import ForecastWarning, forecast
+from spinode.metrics import nrmse
+from spinode.model import SpinODE
+from spinode.protocols import ONE_SKYRMION
+from spinode.training import TrainingDiverged, fit
+from spinode.trajectory import Channel, load, read_table, resample
+from spinode.workbook import outputs
+
+out = outputs(profile)
+
+# %% [markdown]
+# The published MuMax3 run if it was fetched, else the one of notebook 01.
+
+# %%
+spacing = 5e-12
+published = paper.locate(paper.ONE_SKYRMION_TABLE)
+if published:
+    recorded, drive = read_table(published), ONE_SKYRMION.drive
+else:
+    recorded = load(out.input("one_skyrmion.nc"))
+    amplitude = json.loads(recorded.attrs["drive"])["amplitude"]
+    drive = replace(ONE_SKYRMION.drive, amplitude=amplitude)
+duration = min(spacing * heldout_stop, float(recorded.time[-1]))
+signal = resample(recorded, spacing, duration)
+
+# %% [markdown]
+# `noise` is a fraction of the signal's standard deviation; the errors below are taken to the
+# signal without it.
+
+# %%
+generator = np.random.default_rng(seed)
+spread = float(signal.mz.std())
+noisy = signal.assign(mz=signal.mz + noise * spread * generator.normal(size=signal.mz.shape))
+
+output = Channel("mz", "1", offset=float(signal.mz[0]), scale=0.1)
+voltage = Channel("Ku", "J/m3", offset=8e5, scale=2e5)
+model = SpinODE(
+    output, (voltage,), sample_spacing=spacing, time_scale=2e-10, k=k, width=width, seed=seed
+)
+diverged = False
+try:
+    history = fit(
+        model,
+        noisy,
+        inputs=drive,
+        train=(train_start, train_start + samples),
+        iterations=iterations,
+        refinements=refinements,
+        seed=seed,
+        progress=False,
+    )
+except TrainingDiverged as stop:  # a result as good as any; the best weights are kept
+    history, diverged = stop.history, True
+model.save(out.data / "model.pt")
+
+# %% [markdown]
+# One free forecast from 7.5 ns to the end; the held-out stretch is the same for all points.
+
+# %%
+truth = signal.isel(time=slice(train_start, None))
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ForecastWarning)  # a forecast cut short has infinite NRMSE
+    run = forecast(model, drive, initial=truth, duration=duration - spacing * train_start)
+run = run.reindex(time=truth.time, method="nearest", tolerance=spacing / 2)
+stretches = {
+    "trained": slice(0, samples),
+    "heldout": slice(heldout_start - train_start, None),
+}
+metrics = {
+    f"nrmse_{name}": nrmse(run.mz.values[part], truth.mz.values[part])
+    for name, part in stretches.items()
+}
+metrics |= {
+    "train_mse": float(history.train_mse.min()),
+    "training_seconds": float(history.seconds[-1]),
+    "diverged": diverged,
+}
+out.write_metrics("train_one", metrics)
+metrics
