@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+from spinode.drives import HeldSequence, PulseSequence, RandomSine, RandomSinePair
+from spinode.errors import InputError
+from spinode.protocols import (
+    D_TEST,
+    FOUR_SKYRMIONS,
+    KU_TEST,
+    ONE_SKYRMION,
+    PAIR,
+    mackey_glass,
+)
+
+PUBLISHED = {
+    "1skyrmion_voltage_train/table.txt": ONE_SKYRMION,
+    "1skyrmion_input_PMA_DMI_train/table.txt": PAIR,
+    "1skyrmion_input_PMA_DMI_test/Ku_ext_DMI/table.txt": KU_TEST,
+}
+
+
+def _published_amplitudes(path):
+    lines = [line for line in path.read_text().splitlines() if line.strip() and line[0] != "#"]
+    return 2 * (np.array(lines, dtype=float) - 1) - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("1skyrmion_voltage_train/sequence_amp2.ovf", 600),
+        ("1skyrmion_input_PMA_DMI_train/sequence_amp3.ovf", 6001),
+    ],
+)
+def test_amplitudes_are_the_published_ones(paper_data, name, count):
+    published = _published_amplitudes(paper_data / "Mumax3_simulations" / name)[:count]
+    ours = RandomSine(frequency=4e9, periods=count).amplitudes
+    np.testing.assert_allclose(ours, published, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_inputs_agree_with_the_published_table(paper_data, name):
+    protocol = PUBLISHED[name]
+    table = np.loadtxt(paper_data / "Mumax3_simulations" / name)
+    time = table[:, 0] - 1e-9
+    sampled = protocol.drive.sample(time)
+    assert len(protocol.drive.inputs) == table.shape[1] - 4
+    # The table's row at a step still shows the value before it; leave those rows out.
+    inside = np.abs((time + 0.1e-12) % 0.25e-9) > 0.2e-12
+    for column, key in enumerate(protocol.drive.inputs, start=4):
+        # MuMax3 keeps parameters in single precision.
+        np.testing.assert_allclose(sampled[key][inside], table[inside, column], rtol=4e-7)
+
+
+def test_lengths_of_the_runs():
+    durations = [p.drive.duration for p in (ONE_SKYRMION, FOUR_SKYRMIONS, PAIR, KU_TEST, D_TEST)]
+    np.testing.assert_allclose(durations, [150e-9, 150e-9, 150e-9, 84e-9, 64e-9])
+
+
+def test_an_explicit_sequence_replaces_the_drawn_one():
+    drive = RandomSine(frequency=1e9, periods=2, sequence=(1.0, -0.5))
+    sampled = drive.sample(np.array([0.25e-9, 1.25e-9]))["Ku"]
+    np.testing.assert_allclose(sampled, [8e5 + 2e5, 8e5 - 1e5])
+
+
+def test_a_value_is_held_until_the_next_begins():
+    drive = HeldSequence((0.0, 1.0, -1.0), hold=10e-12)
+    sampled = drive.sample(np.array([0.0, 9.9e-12, 10e-12, 29.9e-12, 30e-12]))["Ku"]
+    np.testing.assert_allclose(sampled, [8e5, 8e5, 1e6, 6e5, 6e5])
+
+
+def test_the_pulse_rings_the_first_nanosecond_of_a_step():
+    sampled = D_TEST.drive.sample(np.array([0.5e-9, 1.5e-9, 4.0e-9, 5.0e-9]))
+    np.testing.assert_allclose(sampled["Ku"], [8.4e5, 8e5, 8.4e5, 8e5])
+    np.testing.assert_allclose(sampled["Dind"], [2.6e-3, 2.6e-3, 2.65e-3, 2.65e-3])
+
+
+@pytest.mark.parametrize(("trained", "minimum"), [(ONE_SKYRMION, -0.4), (FOUR_SKYRMIONS, -0.25)])
+def test_mackey_glass_is_scaled_to_the_papers_minimum(trained, minimum):
+    masked = np.outer([0.5, 1.0], [1.0, -2.0, 0.3])
+    drive = mackey_glass(trained, masked).drive
+    assert min(drive.values) == pytest.approx(minimum)
+    np.testing.assert_allclose(drive.values, masked.ravel() * minimum / -2.0)
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda: RandomSine(periods=3, sequence=(0.1, 0.2)), "3 periods need"),
+        (lambda: RandomSine(periods=7000), "7000 periods need"),
+        (lambda: RandomSine(sequence=(2.0,), periods=1), r"\[-1, 1\]"),
+        (lambda: RandomSine(input="Bext"), "unknown"),
+        (lambda: RandomSine(amplitude=2e11), "check its unit"),
+        (lambda: RandomSine(frequency=-1.0), "positive"),
+        (lambda: RandomSinePair(RandomSine(), RandomSine()), "both drive Ku"),
+        (
+            lambda: RandomSinePair(
+                RandomSine(periods=10), RandomSine("Dind", 3e-3, 1e-4, periods=11)
+            ),
+            "make them equal",
+        ),
+        (lambda: HeldSequence(()), "empty"),
+        (lambda: HeldSequence((float("nan"),)), "NaN"),
+        (lambda: PulseSequence("Ku", (8e5,), "Ku", 8e5, 8e5), "both swept and pulsed"),
+        (lambda: PulseSequence("Ku", (8e5,), "Dind", 3e-3, 3e-3, hold=1e-9), "fills the step"),
+        (lambda: mackey_glass(PAIR, np.array([-1.0])), "not a reservoir"),
+        (lambda: mackey_glass(ONE_SKYRMION, np.array([1.0])), "negative minimum"),
+        (lambda: ONE_SKYRMION.drive.sample(np.array([151e-9])), "lasts from 0 to"),
+    ],
+)
+def test_bad_drives_are_refused_in_one_sentence(build, says):
+    with pytest.raises(InputError, match=says) as caught:
+        build()
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,26 @@
+"""The normalized error."""
+
+import numpy as np
+import pytest
+
+from spinode.errors import InputError
+from spinode.metrics import nrmse
+
+
+def test_forecasting_the_mean_scores_one_and_the_truth_zero():
+    target = np.sin(np.linspace(0, 20, 1000))
+    assert nrmse(np.full(1000, target.mean()), target) == pytest.approx(1.0)
+    assert nrmse(target, target) == 0.0
+    # an error of a tenth of the amplitude at right angles to the signal
+    assert nrmse(1e3 * (target + 0.1 * target), 1e3 * target) == pytest.approx(0.1, rel=0.05)
+
+
+def test_unfinished_forecast_is_infinitely_wrong():
+    assert nrmse([1.0, np.nan], [1.0, 2.0]) == np.inf
+
+
+def test_what_cannot_be_compared():
+    with pytest.raises(InputError, match="same samples"):
+        nrmse(np.zeros(3), np.zeros(4))
+    with pytest.raises(InputError, match="does not vary"):
+        nrmse(np.zeros(3), np.ones(3))

@@ -1,0 +1,85 @@
+"""The Spin-Neural ODE and its file."""
+
+import numpy as np
+import pytest
+import torch
+
+from spinode import paper
+from spinode.errors import InputError
+from spinode.model import SpinODE
+from spinode.trajectory import Channel
+
+MZ = Channel("mz", "1", 0.77, 0.1)
+KU = Channel("Ku", "J/m3", 8e5, 2e5)
+DIND = Channel("Dind", "J/m2", 3e-3, 4e-4)
+TIMES = {"sample_spacing": 5e-12, "time_scale": 2e-10}
+
+
+def test_derivative_is_the_paper_s_network():
+    model = SpinODE(MZ, (KU, DIND), k=2, width=7, seed=3, **TIMES)
+    y, e = np.array([0.3, -0.2]), np.array([0.1, 0.2, 0.3, 0.4])
+    hidden = np.concatenate([y, e])
+    weights = [p.detach().numpy() for p in model.parameters()]
+    for weight, bias in zip(weights[0:4:2], weights[1:4:2], strict=True):
+        hidden = np.tanh(weight @ hidden + bias)
+    expected = weights[4] @ hidden + weights[5]
+    found = model(torch.as_tensor(y), torch.as_tensor(e)).detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_initial_weights_follow_the_paper_and_the_seed():
+    a, b, c = (SpinODE(MZ, (KU,), width=200, seed=seed, **TIMES) for seed in (1, 1, 2))
+    weights = torch.cat([p.detach().flatten() for p in a.parameters()])
+    assert weights.std().item() == pytest.approx(0.1, rel=0.02)
+    assert abs(weights.mean()) < 0.002
+    assert torch.equal(a.f[2].weight, b.f[2].weight)
+    assert not torch.equal(a.f[2].weight, c.f[2].weight)
+
+
+def test_file_round_trip(tmp_path):
+    model = SpinODE(MZ, (KU,), k=3, width=5, dtype=torch.float32, **TIMES)
+    loaded = SpinODE.load(model.save(tmp_path / "models" / "a.pt"))
+    assert (loaded.output, loaded.inputs, loaded.k) == (MZ, (KU,), 3)
+    assert loaded.step == pytest.approx(0.025)
+    for ours, theirs in zip(model.parameters(), loaded.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+        assert theirs.dtype == torch.float32
+
+
+def test_bad_files_and_values(tmp_path):
+    with pytest.raises(InputError, match="no model at"):
+        SpinODE.load(tmp_path / "none.pt")
+    (tmp_path / "text.pt").write_text("not a model")
+    with pytest.raises(InputError, match="no saved model"):
+        SpinODE.load(tmp_path / "text.pt")
+    torch.save({"format": "something else"}, tmp_path / "other.pt")
+    with pytest.raises(InputError, match="format"):
+        SpinODE.load(tmp_path / "other.pt")
+    with pytest.raises(InputError, match="k must be"):
+        SpinODE(MZ, (KU,), k=0, **TIMES)
+    with pytest.raises(InputError, match="time_scale"):
+        SpinODE(MZ, (KU,), sample_spacing=5e-12, time_scale=0.0)
+
+
+def test_published_checkpoints(paper_data):
+    for published in paper.MODELS.values():
+        model = paper.import_checkpoint(
+            paper_data / published.path,
+            published.output,
+            published.inputs,
+            sample_spacing=published.sample_spacing,
+            time_scale=published.time_scale,
+        )
+        state = torch.load(paper_data / published.path, weights_only=True)["model_state_dict"]
+        assert model.k == 2
+        assert torch.equal(model.f[0].weight, state["ext0.0.weight"])
+        assert torch.equal(model.f[4].bias, state["ext0.6.bias"])
+
+
+def test_checkpoint_with_the_wrong_inputs(paper_data, tmp_path):
+    path = paper_data / paper.MODELS["pair"].path
+    with pytest.raises(InputError, match="6 input columns for k = 2"):
+        paper.import_checkpoint(path, MZ, (KU,), **TIMES)
+    torch.save({"weights": 1}, tmp_path / "other.pkl")
+    with pytest.raises(InputError, match="no checkpoint"):
+        paper.import_checkpoint(tmp_path / "other.pkl", MZ, (KU,), **TIMES)

@@ -1,0 +1,72 @@
+"""The noise of a device, estimated from recordings whose noise is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spinode.errors import InputError
+from spinode.forecast import forecast
+from spinode.model import SpinODE
+from spinode.noise import equivalent_input_noise, langevin_strength, one_step_residuals
+from spinode.oscillator import NanoOscillator, simulate
+from spinode.training import fit
+from spinode.trajectory import Channel
+
+DEVICE = NanoOscillator(noise=4.0)
+
+
+@pytest.fixture(scope="module")
+def drive():
+    volts = 0.05 * np.random.default_rng(0).normal(size=20_001)
+    return xr.Dataset({"drive": ("time", volts)}, {"time": 100e-9 * np.arange(volts.size)})
+
+
+@pytest.fixture(scope="module")
+def model(drive):
+    """Return a model that was trained on a noisy recording, not to perfection."""
+    model = SpinODE(
+        Channel("voltage", "V", scale=0.1),
+        (Channel("drive", "V", scale=0.1),),
+        sample_spacing=100e-9,
+        time_scale=8e-6,
+        width=32,
+    )
+    recorded = simulate(DEVICE, drive, seed=1)
+    fit(model, recorded, interpolation="linear", train=(0, 20_000), iterations=1500, progress=False)
+    return model
+
+
+@pytest.mark.parametrize("level", [2.0, 4.0, 8.0])
+def test_estimates_the_noise_of_a_recording(model, drive, level):
+    recorded = simulate(replace(DEVICE, noise=level), drive, seed=2)
+    estimate = langevin_strength(model, recorded)
+    assert estimate.value == pytest.approx(level, rel=0.1)
+    assert 0.002 < estimate.error / level < 0.03  # 1/sqrt(2 x 20,000) = 0.005 if all is Gaussian
+
+
+def test_residuals_of_a_noisy_recording_are_white(model, drive):
+    recorded = simulate(DEVICE, drive, seed=3)
+    residual = one_step_residuals(model, recorded).residual.values
+    for lag in (1, 2, 3):
+        assert abs(np.corrcoef(residual[lag:], residual[:-lag])[0, 1]) < 0.05
+
+
+def test_input_noise_gives_the_spread_of_the_device(model, drive):
+    level = equivalent_input_noise(model, simulate(DEVICE, drive, seed=4))
+    disturbed = drive.copy()
+    generator = np.random.default_rng(5)
+    disturbed["drive"] = drive.drive + generator.normal(0, level, drive.sizes["time"])
+    quiet, noisy = (
+        forecast(model, inputs, initial=np.zeros(2), interpolation="linear").voltage.values
+        for inputs in (drive, disturbed)
+    )
+    measured = [simulate(DEVICE, drive, seed=seed).voltage.values for seed in (6, 7)]
+    spread = np.std(measured[0] - measured[1]) / np.sqrt(2)
+    assert np.std(noisy - quiet) == pytest.approx(spread, rel=0.15)
+
+
+def test_refuses_short_recordings(model, drive):
+    with pytest.raises(InputError, match="at least 1000 samples"):
+        langevin_strength(model, simulate(DEVICE, drive.isel(time=slice(0, 500))))

@@ -1,0 +1,63 @@
+"""Fetching and verifying the authors' data."""
+
+import subprocess
+
+import pytest
+
+from spinode import paper
+from spinode.errors import InputError, SpinodeError
+
+
+def test_registry_lists_everything_once():
+    paths = [file.path for file in paper.registry()]
+    assert len(paths) == len(set(paths)) == 31
+    assert paper.ONE_SKYRMION_TABLE in paths
+    assert sum(file.lfs for file in paper.registry()) == 2
+
+
+def test_fetch_from_a_local_copy_verifies_and_keeps(paper_data, tmp_path):
+    outcomes = paper.fetch(paper_data, tmp_path)
+    assert set(outcomes) <= {"fetched", "missing"}
+    for file in outcomes["fetched"]:
+        assert (tmp_path / file.path).read_bytes() == (paper_data / file.path).read_bytes()
+        assert file.state(tmp_path) == "here"
+    again = paper.fetch(paper_data, tmp_path)
+    assert again["here"] == outcomes["fetched"]
+
+
+def test_corrupt_file_is_refused(paper_data, tmp_path):
+    source = tmp_path / "source" / paper.MACKEY_GLASS_SERIES
+    source.parent.mkdir(parents=True)
+    good = (paper_data / paper.MACKEY_GLASS_SERIES).read_bytes()
+    source.write_bytes(good[:-1] + b"0")
+    outcomes = paper.fetch(tmp_path / "source", tmp_path / "kept")
+    assert [file.path for file in outcomes["corrupt"]] == [paper.MACKEY_GLASS_SERIES]
+    assert not (tmp_path / "kept" / paper.MACKEY_GLASS_SERIES).exists()
+
+
+def test_git_blob_ids_are_git_s_own(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"spin\n" * 1000)
+    blob = subprocess.run(
+        ["git", "hash-object", "--no-filters", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    file = paper.PublishedFile("file", None, f"git:{blob}", False)
+    assert file.state(tmp_path) == "here"
+    path.write_bytes(b"spun\n" * 1000)
+    assert file.state(tmp_path) == "corrupt"
+
+
+def test_download_without_a_network_is_one_sentence(tmp_path, monkeypatch):
+    # a closed local port stands for an unreachable server
+    monkeypatch.setattr(paper.PublishedFile, "url", property(lambda self: "http://127.0.0.1:9/x"))
+    with pytest.raises(SpinodeError, match=r"cannot download .* --from DIR"):
+        paper.fetch(None, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_source_that_is_no_folder(tmp_path):
+    with pytest.raises(InputError, match="no folder"):
+        paper.fetch(tmp_path / "nowhere", tmp_path)

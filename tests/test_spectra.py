@@ -1,0 +1,35 @@
+"""Frequencies of signals whose frequency is known."""
+
+import numpy as np
+import pytest
+
+from spinode.errors import InputError
+from spinode.spectra import PADDED, peak_frequency, ringing_frequency, spectrum
+
+SPACING = 5e-12
+TIME = SPACING * np.arange(600)
+
+
+@pytest.mark.parametrize("frequency", [5.03e9, 9.87e9, 14.4e9])
+@pytest.mark.parametrize("decay", [0.5e-9, 2e-9, 20e-9])
+def test_damped_sine(frequency, decay):
+    signal = 0.9 + 0.003 * np.exp(-TIME / decay) * np.sin(2 * np.pi * frequency * TIME + 0.4)
+    bin_width = 1 / (PADDED * SPACING)
+    assert peak_frequency(signal, SPACING) == pytest.approx(frequency, abs=bin_width)
+    assert ringing_frequency(signal, SPACING) == pytest.approx(frequency, rel=1e-5)
+
+
+def test_noise_shifts_the_fit_little():
+    signal = np.exp(-TIME / 1e-9) * np.cos(2 * np.pi * 9e9 * TIME)
+    noisy = signal + 0.05 * np.random.default_rng(0).standard_normal(600)
+    assert ringing_frequency(noisy, SPACING) == pytest.approx(9e9, abs=0.02e9)
+
+
+def test_bins_are_the_paper_s():
+    frequencies, _ = spectrum(np.sin(TIME * 1e10), SPACING)
+    assert frequencies[1] == pytest.approx(0.1953e9, rel=1e-3)
+
+
+def test_nan_is_refused():
+    with pytest.raises(InputError, match="NaN"):
+        spectrum(np.full(600, np.nan), SPACING)

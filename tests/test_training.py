@@ -1,0 +1,328 @@
+"""Training: the gradient, the repeatability, the checkpoint, and what it says about bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from scipy.integrate import solve_ivp
+
+from spinode import derivatives, kernels, training
+from spinode.errors import InputError
+from spinode.forecast import forecast
+from spinode.model import SpinODE
+from spinode.refinement import free_forecast
+from spinode.trajectory import Channel
+
+ROOT = Path(__file__).resolve().parent.parent
+SPACING = 0.1
+
+
+def oscillator(samples=600):
+    """A damped Duffing oscillator, x'' = -x - 0.3 x' - 0.5 x^3 + e(t), in seconds and volts."""
+
+    def e(t):
+        return np.sin(0.9 * t) + 0.7 * np.sin(2.3 * t + 1)
+
+    time = SPACING * np.arange(samples)
+    x = solve_ivp(
+        lambda t, y: [y[1], -y[0] - 0.3 * y[1] - 0.5 * y[0] ** 3 + e(t)],
+        (0, time[-1]),
+        [0.5, 0.0],
+        t_eval=time,
+        rtol=1e-10,
+        atol=1e-12,
+    ).y[0]
+    return xr.Dataset({"voltage": ("time", x), "drive": ("time", e(time))}, {"time": time})
+
+
+def duffing_model(k=2, width=10, seed=0, dtype=torch.float64):
+    return SpinODE(
+        Channel("voltage", "V", 0.0, 1.0),
+        (Channel("drive", "V", 0.0, 1.0),),
+        sample_spacing=SPACING,
+        time_scale=1.0,
+        k=k,
+        width=width,
+        seed=seed,
+        dtype=dtype,
+    )
+
+
+FAST = {
+    "train": (0, 400),
+    "iterations": 60,
+    "batch": 8,
+    "window": 10,
+    "check_every": 20,
+    "progress": False,
+}
+
+
+def weights(model):
+    return kernels.pack(model.parameters())
+
+
+def gradients(model, gradient, window=12):
+    """Loss and gradient at the model's weights, over fixed windows."""
+    stretch = training._Stretch("train", (0, 400), window, model, oscillator(), None, "cubic")
+    if gradient == "fused":
+        measure = training._fused_gradient(model, stretch, np.float64)
+    else:
+        measure = training._torch_gradient(model, stretch, gradient, torch.device("cpu"))
+    starts = np.array([0, 5, 77, 250, 386])
+    return measure, starts, window
+
+
+@pytest.mark.parametrize("gradient", training.GRADIENTS)
+def test_gradient_equals_finite_differences(gradient):
+    model = duffing_model(seed=4)
+    measure, starts, window = gradients(model, gradient)
+    at = weights(model)
+    _, slope = measure(at, starts, window)
+    # The adjoint method solves the backward equation with the solver's own error.
+    tolerance = 1e-6 if gradient == "adjoint" else 1e-8
+    for i in np.random.default_rng(0).integers(at.size, size=12):
+        ahead, behind = at.copy(), at.copy()
+        ahead[i] += 1e-5
+        behind[i] -= 1e-5
+        numeric = (measure(ahead, starts, window)[0] - measure(behind, starts, window)[0]) / 2e-5
+        assert slope[i] == pytest.approx(numeric, abs=tolerance)
+
+
+def test_gradients_agree():
+    """Compiled loops in float32 and float64, PyTorch and the adjoint method."""
+    model = duffing_model(k=3, width=17, seed=2)
+    stretch = training._Stretch("train", (0, 400), 9, model, oscillator(), None, "cubic")
+    starts = np.arange(60) * 6
+    at = weights(model)
+    cpu = torch.device("cpu")
+    loss, truth = training._torch_gradient(model, stretch, "autograd", cpu)(at, starts, 9)
+    for measure, tolerance in (
+        (training._fused_gradient(model, stretch, np.float64), 1e-13),
+        (training._fused_gradient(model, stretch), 1e-6),
+        (training._torch_gradient(model, stretch, "adjoint", cpu), 1e-9),
+    ):
+        other_loss, other = measure(at, starts, 9)
+        assert other_loss == pytest.approx(loss, rel=10 * tolerance)
+        np.testing.assert_allclose(other, truth, rtol=0, atol=tolerance * np.abs(truth).max())
+
+
+def test_sensitivities_equal_finite_differences():
+    model = duffing_model(k=3, width=9, seed=2)
+    stretch = training._Stretch("train", (0, 100), 1, model, oscillator(), None, "cubic")
+    at = weights(model)
+    steps, stride = 96, 4
+    rows, outputs = np.empty((steps // stride, at.size)), np.empty(steps)
+    state, sensitivity = stretch.states[0].copy(), np.zeros((3, at.size))
+    derivatives.sensitivities(
+        kernels.unpack(at, model), model.step, state, stretch.stages, sensitivity, outputs, rows
+    )
+
+    def forecast_with(weights):
+        network = kernels.padded(kernels.unpack(weights, model), np.float64)
+        return free_forecast(network, model.step, stretch.states[0], stretch.stages)[1:97]
+
+    np.testing.assert_allclose(outputs, forecast_with(at), rtol=0, atol=1e-13)
+    for i in range(0, at.size, 7):
+        nudge = 1e-5 * (np.arange(at.size) == i)
+        numeric = (forecast_with(at + nudge) - forecast_with(at - nudge)) / 2e-5
+        np.testing.assert_allclose(rows[:, i], numeric[stride - 1 :: stride], rtol=0, atol=1e-8)
+
+
+def test_refinement_descends_and_beats_adam():
+    data = oscillator()
+    plain, refined = duffing_model(), duffing_model()
+    options = FAST | {"iterations": 300, "learning_rate": 1e-2}
+    before = training.fit(plain, data, **options)
+    after = training.fit(refined, data, refinements=15, **options)
+    steps = after.sel(iteration=slice(301, None))
+    assert steps.sizes["iteration"] == 15
+    assert (np.diff(steps.loss) < 0).all()
+    assert after.train_mse[-1] < 0.02 * before.train_mse[-1]
+    # One window as long as the stretch: what is minimized is the error of the free forecast,
+    # at every fourth sample.
+    assert steps.loss[-1] == pytest.approx(float(steps.train_mse[-1]), rel=0.2)
+
+
+def test_patience_ends_each_phase():
+    options = FAST | {"iterations": 2000, "learning_rate": 1e-12, "final_learning_rate": 1e-12}
+    history = training.fit(duffing_model(), oscillator(), patience=2, **options)
+    assert history.attrs["adam_steps"] < 2000
+
+
+def test_learns_to_forecast_what_it_has_not_seen():
+    data = oscillator()
+    model = duffing_model()
+    options = FAST | {"iterations": 1000, "learning_rate": 1e-2, "validation": (400, 500)}
+    history = training.fit(model, data, refinements=20, **options)
+    assert history.loss[-1] < 1e-2 * history.loss[1]
+    held_out = data.isel(time=slice(500, 600))
+    run = forecast(model, held_out, initial=held_out, interpolation="cubic")
+    error = np.sqrt(np.mean((run.voltage.values - held_out.voltage.values) ** 2))
+    assert error < 0.2 * held_out.voltage.values.std()
+    low, high = model.trained_range["voltage"]
+    assert low == data.voltage[:400].values.min() and high == data.voltage[:400].values.max()
+
+
+def test_best_weights_are_those_of_the_smallest_validation_error():
+    data = oscillator()
+    model = duffing_model()
+    history = training.fit(model, data, validation=(400, 500), **FAST)
+    best = int(history.validation_mse.values.argmin())
+    assert history.attrs["best_iteration"] == history.iteration[best]
+    stretch = training._Stretch("validation", (400, 500), 1, model, data, None, "cubic")
+    assert stretch.free_mse(model, weights(model)) == history.validation_mse[best]
+
+
+def test_seeds_make_runs_repeatable():
+    def train(seed):
+        model = duffing_model()
+        training.fit(model, oscillator(), seed=seed, **FAST)
+        return weights(model)
+
+    np.testing.assert_array_equal(train(1), train(1))
+    assert np.abs(train(1) - train(2)).max() > 1e-4
+
+
+def test_seeds_in_parallel_equal_single_trainings(tmp_path):
+    data = oscillator()
+    trained = training.fit_seeds(
+        duffing_model(), data, [3, 4], checkpoint=tmp_path / "train.checkpoint", **FAST
+    )
+    for (parallel, history), seed in zip(trained, (3, 4), strict=True):
+        alone = duffing_model(seed=seed)
+        expected = training.fit(alone, data, seed=seed, **FAST)
+        np.testing.assert_allclose(weights(parallel), weights(alone), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(history.loss, expected.loss, rtol=1e-9)
+        assert (tmp_path / f"train_seed{seed}.checkpoint").exists()
+
+
+def test_target_ends_the_training_early():
+    history = training.fit(
+        duffing_model(), oscillator(), target_mse=1e3, **(FAST | {"iterations": 10_000})
+    )
+    assert history.iteration.values.tolist() == [0]
+
+
+SCRIPT = """
+    import sys
+    sys.path[:0] = [{tests!r}, {root!r}]
+    import numpy as np
+    import test_training as t
+    from spinode import training
+    training._CHECKPOINT_SECONDS = 0.05
+    model = t.duffing_model()
+    arguments = t.FAST | {{"iterations": 1500, "refinements": 60, "validation": (400, 500)}}
+    checkpoint = sys.argv[1] if len(sys.argv) > 2 else None
+    history = training.fit(model, t.oscillator(), checkpoint=checkpoint, **arguments)
+    np.savez(sys.argv[-1], weights=t.weights(model), mse=history.validation_mse, loss=history.loss)
+"""
+
+
+def phase_in(checkpoint):
+    if not checkpoint.exists():
+        return None
+    with np.load(checkpoint) as contents:
+        return json.loads(str(contents["text"]))["state"]["phase"]
+
+
+@pytest.mark.parametrize("kill, phase", [(signal.SIGKILL, "adam"), (signal.SIGINT, "refine")])
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, kill, phase):
+    """Killed while Adam runs, and interrupted during the refinement."""
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(SCRIPT).format(tests=str(ROOT / "tests"), root=str(ROOT)))
+    checkpoint = tmp_path / "train.checkpoint"
+
+    def start(*arguments):
+        return subprocess.Popen(
+            [sys.executable, script, *arguments], stderr=subprocess.PIPE, env=os.environ
+        )
+
+    killed = start(checkpoint, tmp_path / "killed.npz")
+    while phase_in(checkpoint) != phase:
+        assert killed.poll() is None, killed.stderr.read().decode()
+        time.sleep(0.01)
+    killed.send_signal(kill)
+    assert killed.wait() != 0
+    assert not (tmp_path / "killed.npz").exists()
+    assert phase_in(checkpoint) == phase
+    for arguments in ((checkpoint, tmp_path / "resumed.npz"), (tmp_path / "straight.npz",)):
+        process = start(*arguments)
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors.decode()
+    resumed, straight = (np.load(tmp_path / f"{name}.npz") for name in ("resumed", "straight"))
+    for name in ("weights", "mse", "loss"):
+        np.testing.assert_array_equal(resumed[name], straight[name])
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    checkpoint = tmp_path / "train.checkpoint"
+    training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
+    again = duffing_model()
+    training.fit(again, oscillator(), checkpoint=checkpoint, **FAST)
+    with pytest.raises(InputError, match=r"made with seed = 0, not 3; delete it"):
+        training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, seed=3, **FAST)
+    with pytest.raises(InputError, match="other data or from other weights"):
+        training.fit(duffing_model(seed=8), oscillator(), checkpoint=checkpoint, **FAST)
+    checkpoint.write_bytes(b"half a file")
+    with pytest.raises(InputError, match="is no training checkpoint; delete it"):
+        training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
+
+
+def test_divergence_says_when_and_keeps_the_best():
+    model = duffing_model()
+    with pytest.raises(training.TrainingDiverged, match=r"diverged at iteration \d+") as caught:
+        training.fit(model, oscillator(), **(FAST | {"learning_rate": 1e4, "check_every": 1}))
+    history = caught.value.history
+    assert history.train_mse.min() < history.train_mse[-1]
+    assert np.isfinite(weights(model)).all()
+    assert (
+        caught.value.history.attrs["best_iteration"]
+        == history.iteration[int(history.train_mse.values.argmin())]
+    )
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"train": (0, 601)}, r"train = \(0, 601\) must lie within the 600 samples"),
+        ({"validation": (590, 591)}, "span at least 3"),
+        ({"batch": 0}, "batch must be a whole number"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive"),
+        ({"refinements": -1}, "refinements must be a whole number of at least 0"),
+        ({"refinements": 1, "refinement_stride": 900}, "lower refinement_stride"),
+        ({"gradient": "magic"}, "gradient must be one of"),
+        ({"interpolation": "wobbly"}, "interpolation must be one of"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(InputError, match=message):
+        training.fit(duffing_model(), oscillator(), **(FAST | options))
+
+
+def test_bad_data():
+    data = oscillator()
+    hole = data.assign(voltage=data.voltage.where(data.time != data.time[20]))
+    with pytest.raises(InputError, match="voltage is not a number at 2 s"):
+        training.fit(duffing_model(), hole, **FAST)
+    with pytest.raises(InputError, match="lacks the model's output voltage"):
+        training.fit(duffing_model(), data.rename(voltage="mz"), **FAST)
+    with pytest.raises(InputError, match="add drive"):
+        training.fit(duffing_model(), data.drop_vars("drive"), **FAST)
+    with pytest.raises(InputError, match=r"samples every 0.1 s but the trajectory .* 0.2 s"):
+        training.fit(duffing_model(), data.isel(time=slice(0, None, 2)), **FAST)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_where_there_is_none():
+    with pytest.raises(InputError, match="sees no CUDA device"):
+        training.fit(duffing_model(), oscillator(), device="cuda", **FAST)

@@ -1,0 +1,177 @@
+"""Reading MuMax3's files, storing trajectories, and cutting them up."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spinode import paper, trajectory
+from spinode.errors import InputError
+
+HEADER = "# t (s)\tmx ()\tmy ()\tmz ()\tKu1.region100 (J/m3)\n"
+
+
+def table(tmp_path, text):
+    path = tmp_path / "table.txt"
+    path.write_text(text)
+    return path
+
+
+def test_published_table(paper_data):
+    dataset = trajectory.read_table(paper_data / paper.ONE_SKYRMION_TABLE)
+    assert dataset.sizes == {"time": 60001}
+    assert dataset.time.values[0] == 0
+    assert dataset.time.values[-1] == pytest.approx(150e-9, abs=1e-13)
+    assert dataset.mz.values[0] == 0.7680944
+    assert dataset.Ku.values[0] == 8e5
+    assert dataset.Ku.attrs["units"] == "J/m3"
+
+
+def test_published_sequence_is_the_documented_random_numbers(paper_data):
+    values = trajectory.read_ovf(paper_data / paper.ONE_SKYRMION_SEQUENCE).values.ravel()
+    expected = 1 + np.random.RandomState(6).rand(6001)[:600]
+    np.testing.assert_allclose(values, expected, rtol=1e-15)
+    pair = trajectory.read_ovf(paper_data / paper.PAIR_SEQUENCE).values.ravel()
+    assert pair.size == 6600  # read past the blank line in the middle of the published file
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEADER, "no data"),
+        ("# t (s)\tmx ()\tmy ()\n0\t0\t0\n", "lacks the column.*mz"),
+        (HEADER + "0\t0\t0\t1\t8e5\n1e-12\t0\t0\t1\t8e", "line 3: '8e' is not a number"),
+        (HEADER + "0\t0\t0\t1\t8e5\n1e-12\t0\t0\t1\t8", "does not end"),
+        (HEADER + "0\t0\t0\t1\t8e5\n1e-12\t0\t0", "cut short: line 3 holds 3 of 5"),
+        (HEADER + "0\t0\t0\n1e-12\t0\t0\t1\t8e5\n", "damaged: line 2 holds 3 of 5"),
+        (HEADER + "0\t0\t0\t1\t8e5\n1e-12\t0\t0\tNaN\t8e5\n", "line 3: mz is nan"),
+        (HEADER + "0\t0\t0\t1\t8e5\n2e-12\t0\t0\t1\t8e5\n1e-12\t0\t0\t1\t8e5\n", "line 4: time"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS pointer"),
+        ("a,b\n1,2\n", "no MuMax3 table"),
+    ],
+)
+def test_bad_tables_are_told_in_one_sentence(tmp_path, text, message):
+    with pytest.raises(InputError, match=message) as told:
+        trajectory.read_table(table(tmp_path, text))
+    assert "\n" not in str(told.value)
+
+
+def test_missing_table(tmp_path):
+    with pytest.raises(InputError, match="No such file"):
+        trajectory.read_table(tmp_path / "table.txt")
+
+
+def write_ovf(path, kind, values):
+    header = (
+        "# OOMMF OVF 2.0\n# Title: m\n# valueunits: 1\n# valuedim: 3\n# xnodes: 3\n# ynodes: 2\n"
+        "# znodes: 1\n# xbase: 5e-10\n# ybase: 5e-10\n# zbase: 5e-10\n# xstepsize: 1e-9\n"
+        f"# ystepsize: 1e-9\n# zstepsize: 1e-9\n# Begin: Data {kind}\n"
+    ).encode()
+    if kind == "Text":
+        body = b"".join(b"%r %r %r\n" % tuple(row) for row in values.reshape(-1, 3).tolist())
+    else:
+        dtype, control = ("<f4", 1234567.0) if kind == "Binary 4" else ("<f8", 123456789012345.0)
+        body = np.concatenate([[control], values.ravel()]).astype(dtype).tobytes()
+    path.write_bytes(header + body + b"\n# End: Data " + kind.encode() + b"\n")
+
+
+@pytest.mark.parametrize("kind", ["Text", "Binary 4", "Binary 8"])
+def test_ovf_formats(tmp_path, kind):
+    values = np.linspace(-1, 1, 18).reshape(1, 2, 3, 3)
+    write_ovf(tmp_path / "m.ovf", kind, values)
+    field = trajectory.read_ovf(tmp_path / "m.ovf")
+    assert field.dims == ("z", "y", "x", "component")
+    np.testing.assert_allclose(field.values, values, atol=1e-7 if kind == "Binary 4" else 0)
+    np.testing.assert_allclose(field.x.values, [0.5e-9, 1.5e-9, 2.5e-9])
+
+
+def test_ovf_cut_short_or_damaged(tmp_path):
+    path = tmp_path / "m.ovf"
+    for kind in ("Text", "Binary 8"):
+        write_ovf(path, kind, np.zeros((1, 2, 3, 3)))
+        path.write_bytes(path.read_bytes()[:-60])
+        with pytest.raises(InputError, match="cut short"):
+            trajectory.read_ovf(path)
+    write_ovf(path, "Binary 4", np.zeros((1, 2, 3, 3)))
+    path.write_bytes(
+        path.read_bytes().replace(b"# Begin: Data Binary 4\n", b"# Begin: Data Text\n")
+    )
+    with pytest.raises(InputError):
+        trajectory.read_ovf(path)
+    path.write_text("# OOMMF OVF 1.0\n")
+    with pytest.raises(InputError, match=r"no OVF 2\.0"):
+        trajectory.read_ovf(path)
+
+
+def sine(spacing=5e-12, samples=400):
+    time = spacing * np.arange(samples)
+    return trajectory.label(
+        xr.Dataset({"mz": ("time", np.sin(2e10 * time))}, {"time": time}, {"engine": "test"})
+    )
+
+
+def test_netcdf_round_trip(tmp_path):
+    path = trajectory.save(sine(), tmp_path / "folder" / "sine.nc")
+    xr.testing.assert_identical(trajectory.load(path), sine())
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_unwritable_folder_and_unreadable_file(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot write"):
+        trajectory.save(sine(), tmp_path / "file" / "sine.nc")
+    with pytest.raises(InputError, match="no readable netCDF"):
+        trajectory.load(tmp_path / "file")
+    with pytest.raises(InputError, match="no trajectory"):
+        trajectory.load(tmp_path / "nowhere.nc")
+
+
+def test_resample_takes_out_the_jitter_of_the_solver():
+    rng = np.random.default_rng(0)
+    time = 2.5e-12 * np.arange(2000) + np.r_[0, rng.uniform(0, 2e-14, 1999)]
+    jittered = xr.Dataset({"mz": ("time", np.sin(2e10 * time))}, {"time": time})
+    even = trajectory.resample(jittered, 5e-12)
+    assert trajectory.spacing_of(even) == pytest.approx(5e-12)
+    np.testing.assert_allclose(even.mz, np.sin(2e10 * even.time), atol=1e-6)
+    assert abs(jittered.mz.values[2:2000:2] - even.mz.values[1:]).max() > 1e-4
+
+
+def test_resample_and_spacing_refuse_what_they_cannot_do():
+    with pytest.raises(InputError, match="shorter than"):
+        trajectory.resample(sine(), 5e-12, duration=1e-6)
+    with pytest.raises(InputError, match="must be positive"):
+        trajectory.resample(sine(), 0.0)
+    uneven = sine().isel(time=[0, 1, 3])
+    with pytest.raises(InputError, match="not evenly spaced"):
+        trajectory.spacing_of(uneven)
+    with pytest.raises(InputError, match="at least two"):
+        trajectory.spacing_of(sine().isel(time=[0]))
+
+
+@given(st.integers(1, 5), st.integers(5, 30), st.integers(1, 4))
+def test_delays_and_windows_hold_the_samples_that_follow(k, samples, length):
+    values = np.arange(float(samples))
+    states = trajectory.delay_embed(values, k)
+    assert states.shape == (samples - k + 1, k)
+    starts = np.arange(max(samples - k - length + 1, 0))
+    cut = trajectory.windows(states, starts, length)
+    # sample n of window s, delay j is sample s + n + j of the signal
+    expected = starts[:, None, None] + np.arange(length + 1)[:, None] + np.arange(k)
+    np.testing.assert_array_equal(cut, expected)
+
+
+def test_delay_embed_refuses_more_delays_than_samples():
+    with pytest.raises(InputError, match="k must be"):
+        trajectory.delay_embed(np.zeros(3), 4)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.floats(-1e6, 1e6))
+def test_channel_restores_what_it_normalizes(offset, scale, value):
+    channel = trajectory.Channel("Ku", "J/m3", offset, scale)
+    assert channel.restore(channel.normalize(value)) == pytest.approx(value, abs=1e-6)
+
+
+def test_channel_refuses_a_scale_of_zero():
+    with pytest.raises(InputError, match="Ku"):
+        trajectory.Channel("Ku", "J/m3", scale=0.0)

@@ -1,0 +1,177 @@
+"""Running notebooks from the command line, and what is said when that cannot be done."""
+
+import json
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from spinode import paper, trajectory, workbook
+from spinode.errors import InputError
+
+NOTEBOOK = """\
+# %% [markdown]
+# # A question
+
+# %% tags=["parameters"]
+profile = "quick"
+count = 2
+step = 0.5
+name = None
+
+# %%
+from spinode.workbook import outputs
+
+print("counted to", count * step)
+assert count < 9, "that is too far"
+outputs(profile).write_metrics("demo", {"count": count, "step": step, "name": name})
+"""
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "notebooks" / "01_demo.py").write_text(NOTEBOOK)
+    (tmp_path / "profiles" / "quick.yaml").write_text("demo: {count: 3}\n")
+    (tmp_path / "profiles" / "empty.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def spinode(*arguments):
+    command = [sys.executable, "-m", "spinode.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_run_takes_parameters_from_notebook_profile_and_command_line(book):
+    done = spinode("run", "01_demo", "-p", "step", "2")
+    assert done.returncode == 0, done.stderr
+    assert "counted to 6.0" in done.stdout  # output comes as the cells run
+    metrics = json.loads((book / "results" / "quick" / "demo.json").read_text())
+    assert metrics == {"count": 3, "step": 2.0, "name": None}
+    node = nbformat.read(book / "build" / "quick" / "01_demo.ipynb", as_version=4)
+    assert "counted to 6.0" in node.cells[-1].outputs[0].text
+
+    done = spinode("run", str(book / "notebooks" / "01_demo.py"), "--profile", "empty")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((book / "results" / "empty" / "demo.json").read_text())["count"] == 2
+
+
+def test_failing_cell_is_shown_and_the_partial_notebook_kept(book):
+    done = spinode("run", "demo", "-p", "count", "9")
+    assert done.returncode == 1
+    assert "failed in cell 3" in done.stderr
+    assert "AssertionError: that is too far" in done.stderr
+    assert "Traceback" not in done.stderr
+    partial = nbformat.read(book / "build" / "quick" / "01_demo.ipynb", as_version=4)
+    assert any("counted to" in str(cell.get("outputs")) for cell in partial.cells)
+    assert not (book / "results" / "quick" / "demo.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "02_demo"], "there is no notebook '02_demo' in .*; did you mean '01_demo'"),
+        (["run", "demo", "--profile", "quik"], "no profile 'quik'; did you mean 'quick'"),
+        (["run", "demo", "-p", "cuont", "3"], "no parameter 'cuont'; did you mean 'count'"),
+        (["run", "demo", "-p", "count", "many"], "type int like 2, not 'many'"),
+        (["run", "demo", "-p", "count", "1.5"], "type int like 2, not 1.5"),
+        (["run", "demo", "-p", "count", "true"], "type int like 2, not True"),
+        (["fetch", "papers"], "nothing called 'papers' can be fetched"),
+        (["fetch", "paper", "--from", "nowhere"], "no folder nowhere"),
+        (["check"], "no git repository"),
+        (["mx3", "one_skyrmon"], "no run 'one_skyrmon'; there is one_skyrmion"),
+        (["import-mumax3", "nowhere"], "nowhere holds 0 MuMax3 tables"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_writes_nothing(book, arguments, message):
+    before = sorted(book.rglob("*"))
+    done = spinode(*arguments)
+    assert done.returncode == 2
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert re.search(message, lines[0])
+    assert sorted(book.rglob("*")) == before
+
+
+def test_unwritable_output_folder(book):
+    (book / "build").write_text("a file in the way")
+    done = spinode("run", "demo")
+    assert done.returncode == 2
+    assert "cannot write to" in done.stderr
+    assert not (book / "results").exists()
+
+
+def test_outside_a_workbook(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="does not lie in a spinode workbook"):
+        workbook.find_notebook("02_training")
+
+
+def test_missing_dependency_is_named(book):
+    hide = "import sys; sys.modules['jupytext'] = None; from spinode.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", hide, "run", "demo"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "the package jupytext is missing; install with 'make install'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("x = [i for i in range(3)]", "name = literal"),
+        ("", "0 cells tagged 'parameters'"),
+    ],
+)
+def test_notebooks_keep_their_parameters_plain(book, cell, message):
+    tag = '# %% tags=["parameters"]\n' if cell else "# %%\n"
+    (book / "notebooks" / "02_bad.py").write_text(tag + cell + "\n")
+    with pytest.raises(InputError, match=message):
+        workbook.defaults(book / "notebooks" / "02_bad.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("1e-3", 1e-3),
+        ("8e5", 8e5),
+        ("true", True),
+        ("[0, 1]", [0, 1]),
+        ("Ku", "Ku"),
+        ("", None),
+    ],
+)
+def test_command_line_values(text, value):
+    assert workbook.parse_value(text) == value
+    assert type(workbook.parse_value(text)) is type(value)
+
+
+def test_mumax3_script_goes_out_and_its_table_comes_back(book, paper_data):
+    printed = spinode("mx3", "one_skyrmion")
+    assert printed.returncode == 0
+    assert "SetGridsize(80, 80, 1)" in printed.stdout
+    assert "sequence_Ku.ovf" in printed.stderr
+    written = spinode("mx3", "one_skyrmion", "--out", "cluster")
+    assert (book / "cluster" / "run.mx3").read_text() == printed.stdout
+    assert (book / "cluster" / "sequence_Ku.ovf").is_file()
+    assert written.returncode == 0
+
+    (book / "run.out").mkdir()
+    lines = (paper_data / paper.ONE_SKYRMION_TABLE).read_text().splitlines(keepends=True)
+    (book / "run.out" / "table.txt").write_text("".join(lines[:101]))
+    done = spinode("import-mumax3", "run.out", "--to", "run.nc")
+    assert done.returncode == 0, done.stderr
+    assert trajectory.load(book / "run.nc").sizes["time"] == 100
+
+
+def test_engines_says_what_is_missing(book):
+    done = spinode("engines")
+    assert done.returncode == 0
+    assert "embedded  available" in done.stdout
+    assert "mumax3" in done.stdout
