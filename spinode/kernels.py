@@ -26,6 +26,7 @@ LANES = 8
 COMPILE = {"cache": True, "nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 # Sums over neurons may be reordered, without which they would not be vectorized.
 SUM = {**COMPILE, "fastmath": {"contract", "reassoc", "nsz"}}
+# Functions of a few operations are inlined by force: passing their arrays would cost as much.
 
 
 # --- tanh -----------------------------------------------------------------------------------
@@ -170,11 +171,12 @@ def unpack(weights: np.ndarray, model) -> tuple[np.ndarray, ...]:
 def padded(network: tuple[np.ndarray, ...], dtype) -> tuple[np.ndarray, ...]:
     """Return ``network`` in ``dtype`` with neurons padded by zeros to a multiple of `LANES`.
 
-    A padded neuron computes tanh(0) = 0 and sends nothing on; whole vector registers are faster.
+    A padded neuron computes tanh(0) = 0 and sends nothing on; whole vector registers that lie in
+    one cache line each are faster.
     """
     w1, b1, w2, b2, w3, b3 = (array.astype(dtype) for array in network)
     none, pad = (0, 0), (0, -b1.size % LANES)
-    return (
+    layers = (
         np.pad(w1, (none, pad)),
         np.pad(b1, pad),
         np.pad(w2, (pad, pad)),
@@ -182,28 +184,51 @@ def padded(network: tuple[np.ndarray, ...], dtype) -> tuple[np.ndarray, ...]:
         np.pad(w3, (none, pad)),
         b3,
     )
+    return tuple(_aligned(array) for array in layers)
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """Return a copy of ``array`` that begins at a cache line."""
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    first = -memory.ctypes.data % 64
+    copy = memory[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 @njit(**COMPILE)
 def _matvec(rows, bias, x, z):
-    """``z = bias + sum_j rows[j] x[j]``, four rows at a time; ``rows`` has shape (n, m)."""
+    """``z = bias + sum_j rows[j] x[j]``, eight rows at a time; ``rows`` has shape (n, m)."""
     n, m = rows.shape
     for i in range(m):
         z[i] = bias[i]
-    whole = n - n % 4
-    for j in range(0, whole, 4):
+    eights = n - n % 8
+    for j in range(0, eights, 8):
+        x0, x1, x2, x3 = x[j], x[j + 1], x[j + 2], x[j + 3]
+        x4, x5, x6, x7 = x[j + 4], x[j + 5], x[j + 6], x[j + 7]
+        for i in range(m):
+            z[i] += (
+                rows[j, i] * x0 + rows[j + 1, i] * x1 + rows[j + 2, i] * x2 + rows[j + 3, i] * x3
+            ) + (
+                rows[j + 4, i] * x4
+                + rows[j + 5, i] * x5
+                + rows[j + 6, i] * x6
+                + rows[j + 7, i] * x7
+            )
+    fours = n - n % 4
+    for j in range(eights, fours, 4):
         x0, x1, x2, x3 = x[j], x[j + 1], x[j + 2], x[j + 3]
         for i in range(m):
             z[i] += (
                 rows[j, i] * x0 + rows[j + 1, i] * x1 + rows[j + 2, i] * x2 + rows[j + 3, i] * x3
             )
-    for j in range(whole, n):
+    for j in range(fours, n):
         x0 = x[j]
         for i in range(m):
             z[i] += rows[j, i] * x0
 
 
-@njit(**SUM)
+@njit(**SUM, forceinline=True)
 def dot(a, b):
     """Sum of ``a * b``."""
     total = a[0] * b[0]
@@ -212,7 +237,7 @@ def dot(a, b):
     return total
 
 
-@njit(**COMPILE)
+@njit(**COMPILE, forceinline=True)
 def evaluate(network, x, h1, h2, slope):
     """Evaluate f at ``x`` (delayed outputs, then inputs) into ``slope``; keep the hidden layers."""
     w1, b1, w2, b2, w3, b3 = network
@@ -253,7 +278,7 @@ def evaluate_batch(network, x, h1, h2, slope):
 # --- the solver -----------------------------------------------------------------------------
 
 
-@njit(**COMPILE)
+@njit(**COMPILE, forceinline=True)
 def stage_state(stage, state, step, slopes, out):
     """State at which ``stage`` of the 3/8 rule evaluates f, given the slopes of those before."""
     for i in range(state.size):
@@ -267,14 +292,14 @@ def stage_state(stage, state, step, slopes, out):
             out[i] = state[i] + step * (slopes[0, i] - slopes[1, i] + slopes[2, i])
 
 
-@njit(**COMPILE)
+@njit(**COMPILE, forceinline=True)
 def advance(state, step, slopes):
     """Complete a step of the 3/8 rule from its four slopes."""
     for i in range(state.size):
         state[i] += step / 8 * (slopes[0, i] + 3 * (slopes[1, i] + slopes[2, i]) + slopes[3, i])
 
 
-@njit(**COMPILE)
+@njit(**COMPILE, forceinline=True)
 def stage_inputs(stages, n, stage, k, out):
     """Every input's k delays at ``stage`` of step ``n``."""
     for q in range(stages.shape[1]):
