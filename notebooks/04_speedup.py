@@ -52,7 +52,8 @@ task_points = 10_000
 #
 # - **micromagnetics**: the embedded engine on the paper's mesh (80 x 80 cells of 1 nm). Relaxing
 #   the device is not counted: a longer and a shorter run are timed, and subtracted.
-# - **neural ODE, torchdiffeq**: the paper's way to forecast, with the inputs looked up.
+# - **neural ODE, torchdiffeq**: the paper's way to forecast: time is carried in the state, and the
+#   input is looked up by it.
 # - **neural ODE, compiled**: ours, of the same model and the same solver.
 #
 # Both forecasts give the same numbers:

@@ -193,8 +193,7 @@ def embedded(protocol, name):
 
 
 tests["Dind, embedded"] = embedded(D_TEST, "d_test")
-if "Ku, published" not in tests:
-    tests["Ku, embedded"] = embedded(KU_TEST, "ku_test")
+tests["Ku, embedded"] = embedded(KU_TEST, "ku_test")
 
 # %%
 frequencies, responses = {}, {}
@@ -225,7 +224,7 @@ display(summary.style.format("{:.3f} GHz"))
 # ## The figure
 
 # %%
-figure, axes = plt.subplots(3, 2, figsize=(10, 8), height_ratios=(1, 1.4, 0.8))
+figure, axes = plt.subplots(3, 2, figsize=(10, 8.4), height_ratios=(1, 1.5, 0.8))
 end = float(truth.time[-1])
 plots.lines(axes[0, 0], {"micromagnetics": truth, **runs}, "mz", (end - 4e-9, end))
 axes[0, 0].set_title(f"a  held out, NRMSE {errors['k = 2']['held out']:.1%}")
@@ -248,12 +247,14 @@ for column, (parameter, scale, units) in enumerate(
             continue
         reference = frequencies[test, "micromagnetics"]
         levels = reference.index * scale
-        upper.plot(levels, reference["fit"] / 1e9, color="black", label=f"micromagnetics, {test}")
+        line, mark = ("-", "*") if test.endswith("published") else ("--", "o")
+        style = {"color": "black", "linestyle": line, "alpha": 0.6}
+        upper.plot(levels, reference["fit"] / 1e9, label=f"micromagnetics, {test}", **style)
         for name in models:
+            style = {"color": plots.COLORS[name], "marker": mark, "markersize": 4}
             found = frequencies[test, name]
-            upper.plot(levels, found["fit"] / 1e9, "*", color=plots.COLORS[name], label=name)
-            error = differences[test, name]["bin"]
-            lower.plot(levels, error, "o-", color=plots.COLORS[name], markersize=3)
+            upper.plot(levels, found["fit"] / 1e9, linestyle="", label=name, **style)
+            lower.plot(levels, differences[test, name]["bin"], linestyle=line, **style)
     lower.axhline(0.195, color="0.5", linestyle="--", linewidth=1)
     lower.set(xlabel=units, ylabel="error (GHz)")
     lower.set_title("one bin: 0.195 GHz", fontsize=8)

@@ -37,6 +37,7 @@ PAIR_SEQUENCE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_train/sequence_amp3.
 KU_TEST_TABLE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_test/Ku_ext_DMI/table.txt"
 D_TEST_TABLE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_test/DMI_ext_Ku/table.txt"
 ONE_SKYRMION_MACKEY_GLASS_TABLE = "Mumax3_simulations/1skyrmion_voltage_mackey_glass/table.txt"
+FOUR_SKYRMIONS_MACKEY_GLASS_TABLE = "Mumax3_simulations/4skyrmion_voltage_mackey_glass/table.txt"
 MACKEY_GLASS_SERIES = "Mackey_Glass_series_prediction_skyrmion/mg.txt"
 
 #: Recordings of the real oscillator by acoustic front end.

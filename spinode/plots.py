@@ -17,6 +17,8 @@ COLORS = {
     "micromagnetics": "#000000",
     "published": "#56B4E9",
     "neural ODE": "#0072B2",
+    "four skyrmions": "#009E73",
+    "four skyrmions, micromagnetics": "#CC79A7",
     "echo-state network": "#E69F00",
     "bare input": "#999999",
     "k = 1": "#D55E00",

@@ -21,8 +21,8 @@ def torchdiffeq_forecast(
 ) -> xr.Dataset:
     """Forecast with ``torchdiffeq.odeint(..., method="rk4")``, as the authors' scripts do.
 
-    The inputs at the solver's stages are looked up, not computed, in the loop, which makes this
-    way faster than theirs.
+    Time is carried along as a last component of the state, and tells the slope which input to
+    look up.
 
     Parameters
     ----------
@@ -50,11 +50,14 @@ def torchdiffeq_forecast(
     thirds = torch.as_tensor(values, dtype=dtype)
     delays = 3 * torch.arange(k)
 
-    def slope(time, state):
-        stage = round(float(time) * 3 / model.step)
-        return model(state, thirds[stage + delays].T.reshape(-1))
+    def slope(_, state):
+        time = state[-1:]
+        stage = torch.round(time * (3 / model.step)).long()
+        driven = thirds[stage + delays].T.reshape(-1)
+        return torch.cat((model(state[:-1], driven), torch.ones_like(time)))
 
-    state = torch.as_tensor(model.output.normalize(np.asarray(initial, float)), dtype=dtype)
+    first = np.append(model.output.normalize(np.asarray(initial, float)), 0.0)
+    state = torch.as_tensor(first, dtype=dtype)
     times = torch.arange(steps + 1, dtype=torch.float64) * model.step
     with torch.no_grad():
         states = torchdiffeq.odeint(slope, state, times, method="rk4")
