@@ -43,15 +43,16 @@ TABLES = {
     "pair": (PAIR, paper.PAIR_TABLE, 20e-9),
     "ku_test": (KU_TEST, paper.KU_TEST_TABLE, 20e-9),
 }
-# In a process of its own, since that of the benchmark has imported far more.
+# In a process of its own, since that of the benchmark has imported far more; and read from Linux,
+# since ru_maxrss would be at least the memory of the process that started it.
 MEMORY = """
-import resource
 from dataclasses import replace
 from spinode.micromagnetics import embedded, simulate
 from spinode.protocols import FOUR_SKYRMIONS as run
 embedded.relax = lambda device, tensor: embedded.seeded_state(device)
 simulate(run.device, run.drive, engine="embedded", duration=20e-12, progress=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(int(status["VmHWM"].split()[0]) / 1024)
 """
 
 

@@ -179,15 +179,16 @@ def _points(notebook: Path, grid: Grid, profile: str) -> list[_Point]:
     base = known | workbook.check_parameters(notebook, known, chosen)
     if "profile" in known:
         base["profile"] = profile
-    points = []
+    points = {}  # by name: two blocks of a grid may meet in a point
     for given in grid:
         parameters = base | workbook.check_parameters(notebook, known, given)
         changed = [f"{k}={v}" for k, v in parameters.items() if v != known[k]]
         label = re.sub(r"[^\w.=,+-]+", "_", ",".join(changed))[:80] or "defaults"
         text = json.dumps(parameters, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-        points.append(_Point(f"{label}-{digest}", parameters))
-    return points
+        name = f"{label}-{digest}"
+        points[name] = _Point(name, parameters)
+    return list(points.values())
 
 
 def _refuse(count: int, folder: Path) -> None:
