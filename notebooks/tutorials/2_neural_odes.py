@@ -1,0 +1,240 @@
+# %% [markdown]
+# # What is a neural ODE?
+#
+# *Tutorial 2 of 5. You need: what a derivative is. You get: a network that learns a law of motion
+# from a recording, built from nothing.*
+#
+# Galileo watched a pendulum and found a law. A law of motion says how the state $y$ changes, given
+# the state itself,
+#
+# $$ \frac{dy}{dt} = f(y). $$
+#
+# Suppose we do not know $f$ and only have a recording of $y(t)$. A **neural ODE** puts a small
+# network in the place of $f$, solves the equation with it, compares the solution with the recording
+# and corrects the network until the two agree. What is learned is not the recording but the law:
+# it can be continued, or started from elsewhere.
+
+# %% tags=["parameters"]
+profile = "quick"
+iterations = 600
+driven_iterations = 600
+
+# %%
+import hvplot.pandas  # adds .hvplot to tables
+import hvplot.xarray  # noqa: F401
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from torch import nn
+
+from spinode.forecast import forecast
+from spinode.metrics import nrmse
+from spinode.model import SpinODE
+from spinode.training import fit
+from spinode.trajectory import Channel
+
+# %% [markdown]
+# ## A recording
+#
+# A damped oscillator: position $x$ and velocity $v$, with $\dot x = v$ and
+# $\dot v = -x - 0.2\,v$. Its solution is known by heart, a decaying cosine.
+
+# %%
+step = 0.1
+damping = 0.1
+tone = np.sqrt(1 - damping**2)
+
+
+def oscillator(x, v, time):
+    """Return position and velocity at every time, shape (times, 2)."""
+    cosine, sine = np.cos(tone * time), np.sin(tone * time)
+    swing = (v + damping * x) / tone
+    position = np.exp(-damping * time) * (x * cosine + swing * sine)
+    velocity = np.exp(-damping * time) * (v * cosine - (x + damping * v) / tone * sine)
+    return np.stack([position, velocity], axis=-1)
+
+
+time = step * np.arange(300)
+recording = torch.tensor(oscillator(2.0, 0.0, time))
+table = pd.DataFrame(recording.numpy(), columns=["x", "v"], index=pd.Index(time, name="time"))
+table.hvplot.line(width=700, height=250)
+
+# %% [markdown]
+# ## A network that will become the law
+#
+# Two numbers in, two numbers out, 20 neurons between. At first it is noise.
+
+# %%
+torch.manual_seed(0)
+f = nn.Sequential(nn.Linear(2, 20), nn.Tanh(), nn.Linear(20, 2)).double()
+
+
+def ahead(f, y):
+    """Return y one step later: Runge-Kutta, as in tutorial 1, now for a network."""
+    a = f(y)
+    b = f(y + step / 2 * a)
+    c = f(y + step / 2 * b)
+    d = f(y + step * c)
+    return y + step / 6 * (a + 2 * b + 2 * c + d)
+
+
+# %% [markdown]
+# ## Learning
+#
+# Cut the recording into short windows. Start at the first point of each, take 10 steps with the
+# network, and compare with what was recorded. PyTorch tells how every weight would have to change
+# to make the difference smaller (*back-propagation*, through all ten steps), and `Adam` changes
+# them a little. That is all there is to it.
+
+# %%
+optimizer = torch.optim.Adam(f.parameters(), lr=1e-2)
+schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations)
+window, losses = 10, []
+for _ in range(iterations):
+    starts = torch.randint(0, len(recording) - window, (32,))
+    y, error = recording[starts], 0.0
+    for n in range(1, window + 1):
+        y = ahead(f, y)
+        error = error + ((y - recording[starts + n]) ** 2).mean()
+    optimizer.zero_grad()
+    error.backward()
+    optimizer.step()
+    schedule.step()
+    losses.append(error.item() / window)
+pd.Series(losses, name="mean squared error").hvplot.line(
+    logy=True, xlabel="iteration", width=700, height=250
+)
+
+# %% [markdown]
+# ## Does it know the law?
+#
+# Start it elsewhere, at (0.5, 1.2), where the recording never began, and let it run.
+
+
+# %%
+def run(f, start, steps):
+    """Return the network's own trajectory, shape (steps, 2)."""
+    y, path = torch.tensor(start), []
+    with torch.no_grad():
+        for _ in range(steps):
+            path.append(y)
+            y = ahead(f, y)
+    return torch.stack(path).numpy()
+
+
+start = [0.5, 1.2]
+both = pd.DataFrame(
+    {
+        "true": oscillator(*start, time)[:, 0],
+        "neural ODE": run(f, start, len(time))[:, 0],
+    },
+    index=pd.Index(time, name="time"),
+)
+unseen_error = nrmse(both["neural ODE"].values, both["true"].values)
+print(f"NRMSE from an unseen start: {unseen_error:.1%}")
+both.hvplot.line(ylabel="x", width=700, height=250)
+
+# %% [markdown]
+# One long spiral was enough, since it passes near every state of lower energy. Where it did *not*
+# pass, the network guesses. The map shows how wrong its slope is at every state, with the recording
+# on top.
+
+# %%
+grid = np.linspace(-3, 3, 61)
+x, v = np.meshgrid(grid, grid)
+with torch.no_grad():
+    guess = f(torch.tensor(np.stack([x, v], axis=-1))).numpy()
+wrong = np.hypot(guess[..., 0] - v, guess[..., 1] + x + 2 * damping * v)
+errors = xr.DataArray(wrong, {"v": grid, "x": grid}, name="error of the slope")
+errors.hvplot.image(
+    x="x", y="v", logz=True, clim=(1e-3, 3), cmap="viridis", width=480, height=380
+) * table.hvplot.line(x="x", y="v", color="white")
+
+# %% [markdown]
+# > **Exercise 1.** Start at (2.8, 0), outside of the recording. Where does the forecast go wrong
+# > first, and why does it recover in the end?
+#
+# <details><summary>Solution</summary>
+#
+# `run(f, [2.8, 0.0], 300)`. The first swing is off, since the slopes out there are guesses. Damping
+# then carries any state inwards, to where the network was trained: from there on it is right, but
+# late or early. A forecast is only as good as the states it visits.
+#
+# </details>
+#
+# > **Exercise 2.** Set `window = 1` and train again. The loss is smaller! Is the forecast better?
+#
+# <details><summary>Solution</summary>
+#
+# One step ahead is easy, so the loss is small; but a forecast of 300 steps adds up 300 small
+# errors. Longer windows punish exactly those errors that add up. The paper uses 20 steps; the
+# refinement of this workbook (`docs/training.md`) a thousand.
+#
+# </details>
+#
+# ## With a drive
+#
+# Devices do not just ring down, they are driven: $dy/dt = f(y, e(t))$. The network gets the drive
+# $e$ as a further input. This is what `SpinODE` is, with two hidden layers, units and names; `fit`
+# trains it and `forecast` runs it, both compiled so that a step takes about a microsecond.
+#
+# Here the same oscillator under a random voltage, of which we record the position, and its
+# neighbour in time ($k = 2$; why, says tutorial 3).
+
+# %%
+generator = np.random.default_rng(1)
+samples = 1500
+slow = np.convolve(generator.normal(size=samples + 40), np.hanning(41) / 20, "valid")
+fine = np.interp(np.arange(0, samples - 1, 0.1), np.arange(samples), slow)
+y, path = np.zeros(2), []
+for n, push in enumerate(fine):  # ten small steps a sample, semi-implicit Euler
+    if n % 10 == 0:
+        path.append(y[0])
+    v = y[1] + 0.01 * (-y[0] - 2 * damping * y[1] + push)
+    y = np.array([y[0] + 0.01 * v, v])
+driven = xr.Dataset(
+    {
+        "x": ("time", np.array(path), {"units": "m"}),
+        "e": ("time", slow[: len(path)], {"units": "V"}),
+    },
+    {"time": 0.1 * np.arange(len(path))},
+)
+model = SpinODE(Channel("x", "m"), (Channel("e", "V"),), sample_spacing=0.1, time_scale=2.0, k=2)
+fit(
+    model,
+    driven,
+    interpolation="linear",
+    train=(0, 800),
+    validation=(800, 1000),
+    iterations=driven_iterations,
+    progress=False,
+)
+ours = forecast(model, driven, initial=driven, interpolation="linear")
+held_out = nrmse(ours.x.values[1000:], driven.x.values[1000 : ours.sizes["time"]])
+print(f"trained on 80 s; NRMSE from 100 s on: {held_out:.1%}")
+pd.DataFrame({"true": driven.x.to_series(), "neural ODE": ours.x.to_series()}).hvplot.line(
+    ylabel="x", width=800, height=260
+)
+
+# %% [markdown]
+# This is the paper's method, whole. Replace the oscillator by a skyrmion and the voltage by
+# $K_u(t)$, and you are in notebook 02.
+#
+# > **Exercise 3.** Drive the trained model with another voltage, a sine of period 5 s and amplitude
+# > 1 V. Does it find the resonance (period $2\pi$ s) although it never saw a sine?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# t = 0.1 * np.arange(1000)
+# for period in (3, 5, 2 * np.pi, 9):
+#     sine = xr.Dataset({"e": ("time", np.sin(2 * np.pi * t / period))}, {"time": t})
+#     end = forecast(model, sine, initial=np.zeros(2), interpolation="linear").x[-200:]
+#     print(period, float(abs(end).max()))
+# ```
+#
+# The amplitude peaks near $2\pi$ s. Beyond the amplitudes of the training data (`forecast` warns,
+# or stops) do not trust it.
+#
+# </details>

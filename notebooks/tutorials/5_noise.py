@@ -1,0 +1,218 @@
+# %% [markdown]
+# # Noise: when the same drive never gives the same answer
+#
+# *Tutorial 5 of 5. You need: mean and standard deviation. You get: what thermal noise does to a
+# device, how to measure its strength from one recording, and two ways to forecast it.*
+#
+# At room temperature everything trembles. A nano-oscillator is small enough to show it: play it the
+# same drive twice and the answers differ. A forecast that is honest must not only give the mean
+# answer, it must also tremble as much as the device.
+
+# %% tags=["parameters"]
+profile = "quick"
+iterations = 800
+samples = 12000
+
+# %%
+from dataclasses import replace
+
+import hvplot.pandas  # adds .hvplot to tables
+import hvplot.xarray  # noqa: F401
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spinode.forecast import forecast
+from spinode.metrics import nrmse
+from spinode.model import SpinODE
+from spinode.noise import equivalent_input_noise, langevin_strength
+from spinode.oscillator import NanoOscillator, simulate
+from spinode.training import fit
+from spinode.trajectory import Channel
+
+# %% [markdown]
+# ## A particle on a spring, kicked at random
+#
+# The simplest noisy system relaxes to zero at a rate $\Gamma$ and is kicked by noise of strength
+# $s$ all the time,
+#
+# $$ dx = -\Gamma x\, dt + s\, dW . $$
+#
+# $dW$ is a random number with variance $dt$, drawn anew every step: after a time $t$ the kicks have
+# added up to a spread of $s \sqrt t$, not $s\, t$, since half of them cancel. On a computer it is
+# one line (Euler and Maruyama).
+
+
+# %%
+def kicked(rate, strength, steps, h, runs, seed=0):
+    """Return paths of shape (steps, runs) that start at zero."""
+    generator = np.random.default_rng(seed)
+    x, path = np.zeros(runs), []
+    for _ in range(steps):
+        path.append(x)
+        x = x - rate * x * h + strength * np.sqrt(h) * generator.normal(size=runs)
+    return np.array(path)
+
+
+h, rate, strength = 0.01, 1.0, 0.5
+paths = kicked(rate, strength, 600, h, 2000)
+clock = pd.Index(h * np.arange(len(paths)), name="time")
+few = pd.DataFrame(paths[:, :6], index=clock).hvplot.line(legend=False, width=700, height=260)
+theory = strength * np.sqrt((1 - np.exp(-2 * rate * clock.values)) / (2 * rate))
+spread = pd.DataFrame({"spread of 2000 runs": paths.std(axis=1), "theory": theory}, index=clock)
+few * spread.hvplot.line(color=["black", "red"], line_width=3)
+
+# %% [markdown]
+# Kicks push out, the spring pulls back, and the spread settles where both balance, at
+# $s/\sqrt{2\Gamma}$.
+#
+# > **Exercise 1.** Which $s$ gives the same final spread at four times the rate? Which curve tells
+# > the two systems apart nevertheless?
+#
+# <details><summary>Solution</summary>
+#
+# Twice the $s$. The final spread alone cannot tell them apart; how *fast* it is reached can, or how
+# quickly $x$ forgets its own past (its spectrum, which notebook 06 compares).
+#
+# </details>
+#
+# ## A device
+#
+# `NanoOscillator` is a spin-torque oscillator in the amplitude equation of Slavin and Tiberkevich:
+# the current feeds the precession, damping eats it, more of it the larger the amplitude. It is a
+# spring that gets softer and stiffer with the drive. Twice the same random drive:
+
+# %%
+device = NanoOscillator(noise=6.0)
+spacing = 1e-7
+generator = np.random.default_rng(1)
+drive = xr.Dataset(
+    {"drive": ("time", generator.choice([-1, 1], samples) * generator.uniform(0, 0.25, samples))},
+    {"time": spacing * np.arange(samples)},
+)
+first, second = (simulate(device, drive, seed=seed) for seed in (0, 1))
+part = slice(1000, 1080)
+pd.DataFrame(
+    {"first": first.voltage[part].to_series(), "second": second.voltage[part].to_series()}
+).hvplot.line(xlabel="time (s)", ylabel="voltage (V)", width=750, height=260)
+
+# %% [markdown]
+# ## A neural ODE learns the mean
+#
+# Trained on the noisy recording, what does the network learn? Each kick is as often up as down, so
+# the law with the smallest squared error is the one *without* kicks. The proof: it is closer to a
+# noise-free device, which it has never seen, than the recording it was trained on.
+
+# %%
+train = 9000
+model = SpinODE(
+    Channel("voltage", "V", scale=0.1),
+    (Channel("drive", "V", scale=0.1),),
+    sample_spacing=spacing,
+    time_scale=spacing / 0.0125,
+    k=1,
+    width=30,
+)
+fit(
+    model,
+    first,
+    interpolation="linear",
+    train=(0, train),
+    iterations=iterations,
+    progress=False,
+)
+quiet = forecast(model, drive, initial=first, interpolation="linear")
+truth = simulate(replace(device, noise=0.0), drive)
+unseen = slice(train, None)
+for name, run in {"network": quiet, "the recording": first}.items():
+    error = nrmse(run.voltage.values[unseen], truth.voltage.values[unseen])
+    print(f"{name}: NRMSE {error:.1%} to the noise-free device")
+
+# %% [markdown]
+# ## How strong is the noise? Ask the residuals
+#
+# Forecast each sample from the measured one just before. What is left is what the kicks did within
+# 100 ns. If the kicks are Gaussian, their most likely strength is the root of the mean square of
+# those residuals, corrected for how much the device forgets within a sample. With it comes an
+# uncertainty.
+
+# %%
+estimate = langevin_strength(model, first)
+print(f"estimated {estimate} V/sqrt(s), true {device.noise}")
+
+# %% [markdown]
+# > **Exercise 2.** Estimate the strength for true values of 2 and 12 with the *same* model
+# > (`simulate(replace(device, noise=...), drive, seed=3)`). And what does a badly trained model
+# > say?
+#
+# <details><summary>Solution</summary>
+#
+# The estimates follow the truth. A bad model (say `iterations=50`) leaves residuals that are its
+# own fault; they are counted as noise, and the estimate is too large. A residual is noise *plus*
+# ignorance.
+#
+# </details>
+#
+# ## Forecasting the noise
+#
+# The paper's way: put Gaussian noise on the *input* of the noise-free model. How much? So much that
+# the forecast trembles as the recording does.
+
+# %%
+level = equivalent_input_noise(model, first)
+noisy_drive = drive.assign(drive=drive.drive + generator.normal(0, level, samples))
+noisy = forecast(model, noisy_drive, initial=first, interpolation="linear")
+deviation = pd.DataFrame(
+    {
+        "device": (first.voltage - quiet.voltage).values * 1e3,
+        "neural ODE, noise at the input": (noisy.voltage - quiet.voltage).values * 1e3,
+    }
+)
+print(f"input noise {level * 1e3:.1f} mV; spread (mV):", deviation.std().round(2).to_dict())
+deviation.hvplot.hist(
+    bins=60, alpha=0.5, normed=True, xlabel="deviation (mV)", width=650, height=260
+)
+
+# %% [markdown]
+# The same drive many times: the band is the model's forecast of the spread, the dots are what the
+# device did.
+
+# %%
+runs = []
+for seed in range(40):
+    kicks = np.random.default_rng(seed).normal(0, level, 120)
+    short = drive.isel(time=slice(1000, 1120))
+    short = short.assign(drive=short.drive + kicks, time=short.time - short.time[0])
+    start = quiet.voltage.values[1000:1001]
+    runs.append(forecast(model, short, initial=start, interpolation="linear").voltage.values)
+runs = np.array(runs)
+clock = np.arange(runs.shape[1]) * spacing * 1e6
+band = pd.DataFrame(
+    {
+        "time": clock,
+        "low": np.quantile(runs, 0.05, axis=0),
+        "high": np.quantile(runs, 0.95, axis=0),
+        "device": first.voltage.values[1000 : 1000 + runs.shape[1]],
+    }
+)
+inside = ((band.device > band.low) & (band.device < band.high)).mean()
+print(f"{inside:.0%} of the device's samples lie in the band meant for 90 %")
+band.hvplot.area(
+    x="time", y="low", y2="high", alpha=0.4, width=750, height=260
+) * band.hvplot.scatter(
+    x="time", y="device", xlabel="time (us)", ylabel="voltage (V)", color="black", size=8
+)
+
+# %% [markdown]
+# > **Exercise 3.** Input noise acts through the drive; real thermal kicks act on the amplitude
+# > itself. When would the two differ?
+#
+# <details><summary>Solution</summary>
+#
+# Where the device answers little to the drive, input noise makes it tremble little as well, but
+# thermal noise goes on. A model with noise of its own (a *stochastic* differential equation) can
+# tell the two apart.
+#
+# </details>
+#
+# Notebook 06 does all this for the oscillator of the paper, with spoken digits as the drive.
