@@ -222,12 +222,13 @@ for name, moment in lost.items():
 # ## The figure
 
 # %%
-figure = plt.figure(figsize=(10, 6))
-layout = figure.add_gridspec(3, 3, width_ratios=(1, 1, 1.2))
+figure = plt.figure(figsize=(10, 7))
+layout = figure.add_gridspec(3, 3, width_ratios=(1, 1, 1.2), height_ratios=(1.5, 1, 1))
 for column, moment in enumerate((0.0, snapshots_duration / 4)):
     panel = figure.add_subplot(layout[0, column])
-    draw(panel, pictures.m.sel(time=moment, method="nearest"), device.cells // 16)
+    image = draw(panel, pictures.m.sel(time=moment, method="nearest"), device.cells // 16)
     panel.set_title(f"{'ab'[column]}  {moment * 1e9:.2f} ns")
+figure.colorbar(image, label="$m_z$")
 panel = figure.add_subplot(layout[0, 2])
 plots.lines(panel, {"drive": trajectories["one_skyrmion"]}, "Ku", (0, 5e-9))
 panel.set_title("c  voltage-controlled anisotropy")
@@ -237,16 +238,23 @@ for row, (letter, name) in enumerate([("d", "one_skyrmion"), ("e", "four_skyrmio
     panel.set_title(f"{letter}  {name.replace('_', ' ')}, {cell * 1e9:g} nm cells")
 if table:
     panel = figure.add_subplot(layout[1, 2])
-    plots.lines(panel, {"published": published, "micromagnetics": ours["mumax3"]}, "mz")
+    both = {"published": published, "micromagnetics": ours["mumax3"]}
+    plots.lines(panel, both, "mz", (reference_duration - 1e-9, reference_duration))
     panel.set_title("f  embedded engine on MuMax3, 1 nm cells")
-    panel.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, -0.05), fontsize=7)
     panel = figure.add_subplot(layout[2, 2])
-    for name, run in ours.items():
-        panel.plot(run.time * 1e9, run.mz - published.mz.values, label=f"{name} tensor")
-    panel.set(xlabel="time (ns)", ylabel="difference", title="g  ours less MuMax3's")
-    panel.legend()
+    for name, color in (("newell", "#E69F00"), ("mumax3", "#0072B2")):
+        difference = ours[name].mz - published.mz.values
+        panel.plot(difference.time * 1e9, difference, color=color, label=f"{name} tensor")
+    panel.set(xlabel="time (ns)", ylabel="difference in $m_z$", title="g  ours less MuMax3's")
+    panel.margins(x=0, y=0.3)
+    panel.legend(ncols=2, loc="lower left", fontsize=8)
 plots.save_figure(figure, out.figures / "fig1_skyrmion_data.png")
 plt.show()
+
+# %%
+if table:
+    end = slice(reference_duration - 1e-9, None)
+    display(plots.interactive({name: run.sel(time=end) for name, run in both.items()}, "mz"))
 
 # %% [markdown]
 # ## What was found

@@ -73,23 +73,30 @@ def lines(
     span : (start, stop), optional
         Part of the time axis (s).
     """
+    symbol, unit, scale = _AXES.get(variable, (variable, "", 1.0))
     for order, (label, dataset) in enumerate(trajectories.items()):
         part = dataset if span is None else dataset.sel(time=slice(*span))
         ax.plot(
             part.time * 1e9,
-            part[variable],
+            part[variable] * scale,
             color=COLORS.get(label),
             label=label,
             linewidth=2.6 if order == 0 else 1.2,
             alpha=0.45 if order == 0 and len(trajectories) > 1 else 1.0,
         )
-    units = dataset[variable].attrs["units"]
     ax.set_xlabel("time (ns)")
-    ax.set_ylabel(_SYMBOLS.get(variable, variable) + (f" ({units})" if units != "1" else ""))
+    ax.set_ylabel(f"{symbol} ({unit})" if unit else symbol)
     ax.margins(x=0)
 
 
-_SYMBOLS = {"mz": "$m_z$", "Ku": "$K_u$", "Dind": "$D$", "voltage": "voltage", "drive": "drive"}
+# Symbol, unit on the axis, and how many of it an SI unit is.
+_AXES = {
+    "mz": ("$m_z$", "", 1.0),
+    "Ku": ("$K_u$", "MJ/m$^3$", 1e-6),
+    "Dind": ("$D$", "mJ/m$^2$", 1e3),
+    "voltage": ("voltage", "mV", 1e3),
+    "drive": ("drive", "mV", 1e3),
+}
 
 
 def interactive(trajectories: Mapping[str, xr.Dataset], variable: str, **options):
