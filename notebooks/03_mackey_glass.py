@@ -219,17 +219,27 @@ print(f"largest difference in m_z over {confirmed_points} points: {confirmed:.1e
 # ## The figure
 
 # %%
-figure = plt.figure(figsize=(10, 6.8))
-layout = figure.add_gridspec(3, 2, width_ratios=(1.25, 1), height_ratios=(1, 1, 1))
+figure = plt.figure(figsize=(10, 8.4))
+layout = figure.add_gridspec(4, 2, width_ratios=(1.25, 1))
 
+shown = 4 * nodes  # holds: four points
 panel = figure.add_subplot(layout[0, 0])
-window = slice(0, 4 * nodes * 2)
+panel.stairs(
+    0.8 + 0.2 * masked[:4].ravel(),
+    hold * 1e9 * np.arange(shown + 1),
+    baseline=None,
+    color=plots.COLORS["drive"],
+)
+panel.set(ylabel="$K_u$ (MJ/m$^3$)", title="a  four points of the series, masked: the drive")
+panel.margins(x=0)
+panel = figure.add_subplot(layout[1, 0])
+window = slice(0, 2 * shown)
 plots.lines(panel, {name: run.isel(time=window) for name, run in same.items()}, "mz")
-panel.legend(ncols=2)
-panel.set_title("a  response to four masked points")
+panel.legend(ncols=2, loc="lower right")
+panel.set_title("b  the response: 50 virtual nodes a point")
 
 readout = complete[main]
-for row, horizon in ((1, 1), (2, 25)):
+for row, horizon in ((2, 1), (3, 25)):
     panel = figure.add_subplot(layout[row, 0])
     n = readout.points[:300]
     panel.plot(n, readout.targets[:300, horizon], color="0.6", linewidth=2.6, label="target")
@@ -238,8 +248,8 @@ for row, horizon in ((1, 1), (2, 25)):
     panel.plot(n, error, color=plots.COLORS["k = 1"], linewidth=1, label="error")
     panel.set(xlabel="n", ylabel="x(n + H)")
     score = readout.nrmse[horizon]
-    panel.set_title(f"{'bc'[row - 1]}  H = {horizon}, {main} weights, NRMSE {score:.3f}")
-panel.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, -0.62))
+    panel.set_title(f"{'cd'[row - 2]}  H = {horizon}, {main} weights, NRMSE {score:.3f}")
+panel.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, -0.75))
 
 panel = figure.add_subplot(layout[:2, 1])
 for name, curve in curves.items():
@@ -247,15 +257,16 @@ for name, curve in curves.items():
         curve, color=plots.COLORS[name], label=name, linewidth=2.6 - (name != "micromagnetics")
     )
 panel.set(ylabel="log10 NRMSE")
-panel.set_title(f"d  same {micromagnetic_points} points, {cell * 1e9:.0f} nm cells")
+panel.set_title(f"e  same {micromagnetic_points} points, {cell * 1e9:.0f} nm cells")
 panel.legend()
 
-panel = figure.add_subplot(layout[2, 1])
+panel = figure.add_subplot(layout[2:, 1])
 for name, readout in complete.items():
-    panel.plot(np.log10(readout.nrmse), color=plots.COLORS.get(name), label=name)
-panel.set(xlabel="horizon H", ylabel="log10 NRMSE")
-panel.set_title(f"e  all {points} points")
-panel.legend(fontsize=7, ncols=2)
+    line = {"linewidth": 2.6, "alpha": 0.6} if name == main else {}
+    panel.plot(np.log10(readout.nrmse), color=plots.COLORS.get(name), label=name, **line)
+panel.set(xlabel="horizon H", ylabel="log10 NRMSE", ylim=(-4, 0.2))
+panel.set_title(f"f  all {points} points")
+panel.legend(fontsize=8)
 plots.save_figure(figure, out.figures / "fig3_mackey_glass.png")
 plt.show()
 
@@ -268,6 +279,17 @@ everything = pd.DataFrame(
     | {f"{name}, same points": curve for name, curve in curves.items()}
 ).rename_axis("horizon")
 everything.hvplot.line(ylabel="log10 NRMSE", width=850, height=350)
+
+# %%
+readout = complete[main]
+pd.DataFrame(
+    {
+        f"{what}, H = {horizon}": values[:300, horizon]
+        for horizon in (1, 25)
+        for what, values in (("target", readout.targets), ("prediction", readout.predictions))
+    },
+    index=pd.Index(readout.points[:300], name="n"),
+).hvplot.line(ylabel="x(n + H)", width=850, height=300)
 
 # %% [markdown]
 # ## What was found

@@ -32,7 +32,7 @@ from tqdm import tqdm
 from spinode import paper, plots
 from spinode.drives import HeldSequence
 from spinode.forecast import forecast
-from spinode.micromagnetics import simulate
+from spinode.micromagnetics import available_engines, simulate
 from spinode.model import SpinODE
 from spinode.protocols import ONE_SKYRMION
 from spinode.reference import torchdiffeq_forecast
@@ -50,8 +50,9 @@ task_points = 10_000
 # %% [markdown]
 # ## The contestants
 #
-# - **micromagnetics**: the embedded engine on the paper's mesh (80 x 80 cells of 1 nm). Relaxing
-#   the device is not counted: a longer and a shorter run are timed, and subtracted.
+# - **micromagnetics**: the embedded engine on the paper's mesh (80 x 80 cells of 1 nm), and
+#   **MuMax3** on the GPU where there is one. Relaxing the device is not counted: a longer and a
+#   shorter run are timed, and subtracted.
 # - **neural ODE, torchdiffeq**: the paper's way to forecast: time is carried in the state, and the
 #   input is looked up by it.
 # - **neural ODE, compiled**: ours, of the same model and the same solver.
@@ -91,21 +92,27 @@ def seconds(run):
     return perf_counter() - start
 
 
-def micromagnetics(ns):
+def micromagnetics(engine, ns):
     """Simulate the device for ``ns`` nanoseconds of its reservoir drive."""
-    simulate(device, drive, engine="embedded", spacing=10e-12, duration=ns * 1e-9, progress=False)
+    simulate(device, drive, engine=engine, spacing=10e-12, duration=ns * 1e-9, progress=False)
 
 
-micromagnetics(0.1)  # compiled once, before the clock runs
+labels = {"embedded": "micromagnetics", "mumax3": "MuMax3"}
+engines = [one.engine for one in available_engines() if one.available]
+for engine in engines:
+    micromagnetics(engine, 0.1)  # compiled once, before the clock runs
 times = []
 for _ in tqdm(range(repeats), desc="repeats"):
-    longer = seconds(lambda: micromagnetics(2 * simulated_ns))
-    shorter = seconds(lambda: micromagnetics(simulated_ns))
+    physics = {}
+    for engine in engines:
+        longer = seconds(lambda engine=engine: micromagnetics(engine, 2 * simulated_ns))
+        shorter = seconds(lambda engine=engine: micromagnetics(engine, simulated_ns))
+        physics[labels[engine]] = (longer - shorter) / simulated_ns
     way = seconds(lambda: torchdiffeq_forecast(model, few, initial=rest, steps=steps))
     compiled = seconds(lambda: forecast(model, drive, initial=rest, every=2))
     times.append(
         {
-            "micromagnetics": (longer - shorter) / simulated_ns,
+            **physics,
             "neural ODE, torchdiffeq": way / (torchdiffeq_points * point_ns),
             "neural ODE, compiled": compiled / (forecast_points * point_ns),
         }
@@ -126,7 +133,7 @@ upfront = 50 * median["micromagnetics"] + training_s
 rows = []
 for name in times:
     per_point = median[name] * point_ns
-    learns = name != "micromagnetics"
+    learns = name.startswith("neural ODE")
     saved = median["micromagnetics"] * point_ns - per_point
     rows.append(
         {
@@ -151,13 +158,31 @@ days = {
     "neural ODE, paper": 20 * 60,
     **{f"{name}, here": value for name, value in table["10,000 points, extrapolated (s)"].items()},
 }
-colors = ["0.7", "0.7", "#000000", "#56B4E9", "#0072B2"]
-ax.barh(list(days), list(days.values()), color=colors)
+shades = {
+    "micromagnetics": "#000000",
+    "MuMax3": "#E69F00",
+    "neural ODE, torchdiffeq": "#56B4E9",
+    "neural ODE, compiled": "#0072B2",
+}
+per_ns = point_ns * task_points
+whiskers = np.zeros((2, len(days)))
+whiskers[:, 2:] = per_ns * np.array([median - times.min(), times.max() - median])
+ax.barh(
+    list(days),
+    list(days.values()),
+    color=["0.7", "0.7", *(shades[name] for name in times)],
+    xerr=whiskers,
+    error_kw={"ecolor": "#D55E00", "capsize": 3},
+)
 ax.set_xscale("log")
 ax.invert_yaxis()
-ax.set_xlabel("10,000 points of the Mackey-Glass task (s); here: extrapolated, one thread")
+ax.set_xlabel(
+    "10,000 points of the Mackey-Glass task (s); here: extrapolated, one thread, "
+    f"median and range of {repeats} runs"
+)
 for position, value in enumerate(days.values()):
-    ax.annotate(f" {value:,.3g} s", (value, position), va="center")
+    said = f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+    ax.annotate(f"   {said} s", (value + whiskers[1, position], position), va="center")
 ax.margins(x=0.15)
 plots.save_figure(figure, out.figures / "speedup.png")
 plt.show()
@@ -176,6 +201,9 @@ ratio = median["neural ODE, torchdiffeq"] / median["neural ODE, compiled"]
 metrics = {
     "cell_m": cell,
     "s_per_ns": median.to_dict(),
+    "s_per_ns_range": {name: [times[name].min(), times[name].max()] for name in times},
+    "task_s": table["10,000 points, extrapolated (s)"].to_dict(),
+    "task_with_training_s": table["with training data and training (s)"].to_dict(),
     "speedup_over_micromagnetics": table["speed-up"].to_dict(),
     "compiled_over_torchdiffeq": float(ratio),
     "points_until_it_pays": float(compiled["points until it pays"]),

@@ -32,6 +32,7 @@ seed = 0
 import json
 from dataclasses import replace
 
+import holoviews as hv
 import hvplot.pandas  # noqa: F401
 import numpy as np
 import pandas as pd
@@ -221,6 +222,19 @@ summary = pd.DataFrame(
 display(summary.style.format("{:.3f} GHz"))
 
 # %% [markdown]
+# And the whole traces, not only their frequencies:
+
+# %%
+traces = {}
+for (test, name), response in responses.items():
+    reference = tests[test][1]
+    aligned = response.reindex(time=reference.time, method="nearest", tolerance=spacing / 2)
+    error = nrmse(aligned.mz.values, reference.mz.values)
+    spread = float(reference.mz.std()) / model.output.scale
+    traces[test, name] = {"NRMSE": error, "MSE": (error * spread) ** 2}
+display(pd.DataFrame(traces).T.style.format({"NRMSE": "{:.2%}", "MSE": "{:.1e}"}))
+
+# %% [markdown]
 # ## The figure
 
 # %%
@@ -264,33 +278,69 @@ for column, (parameter, scale, units) in enumerate(
 plots.save_figure(figure, out.figures / "fig4_material_parameters.png")
 plt.show()
 
+# %%
+table = pd.concat(
+    {key: found["fit"].rename("GHz") / 1e9 for key, found in frequencies.items()},
+    names=["test", "model", "level"],
+).reset_index()
+hv.Layout(
+    [
+        table[table.test.str.startswith(parameter)].hvplot.scatter(
+            x="level",
+            y="GHz",
+            by=["test", "model"],
+            xlabel=units,
+            ylabel="breathing frequency (GHz)",
+            width=560,
+            height=380,
+        )
+        for parameter, units in (("Ku", "Ku (J/m3)"), ("Dind", "D (J/m2)"))
+    ]
+).cols(1)
+
 # %% [markdown]
 # ## Try it
 #
-# The forecast takes milliseconds, so a slider can drive it. Beside it, the micromagnetic run whose
-# parameter is nearest.
+# The forecast takes milliseconds, so sliders can drive it: a device of any $K_u$ and $D$, and its
+# answer to a pulse. In grey, the micromagnetic step of the tests whose device is nearest; the pulse
+# is of the kind that it got.
 
 # %%
-swept = pn.widgets.Select(name="test", options=list(tests))
-level = pn.widgets.FloatSlider(name="position in the trained range", start=0, end=1, value=0.5)
+devices = pd.DataFrame(
+    [
+        {"test": test, "step": step, drive.swept: level, drive.pulsed: drive.rest}
+        for test, (drive, _) in tests.items()
+        for step, level in enumerate(drive.levels)
+    ]
+)
+Ku = pn.widgets.FloatSlider(name="Ku (J/m3)", start=7.5e5, end=8.5e5, step=0.01e5, value=8.0e5)
+Dind = pn.widgets.FloatSlider(
+    name="D (J/m2)", start=2.6e-3, end=3.4e-3, step=0.01e-3, value=3.0e-3, format="0.00000"
+)
 
 
-@pn.depends(swept, level)
-def ring(test, position):
-    """Forecast one pulse at any value, beside the nearest micromagnetic step."""
-    drive, reference = tests[test]
-    value = drive.levels[0] + position * (drive.levels[-1] - drive.levels[0])
-    nearest = int(np.argmin(np.abs(np.array(drive.levels) - value)))
-    step = round(drive.hold / spacing)
-    part = reference.isel(time=slice(step * nearest, step * (nearest + 1)))
-    part = part.assign_coords(time=part.time - part.time[0])
-    one = replace(drive, levels=(value,))
-    response = forecast(model, one, initial=part)
-    label = f"micromagnetics at {drive.levels[nearest]:.4g}"
-    return plots.interactive({label: part, f"neural ODE at {value:.4g}": response}, "mz")
+@pn.depends(Ku, Dind)
+def ring(Ku, Dind):
+    """Forecast one pulse on any device, beside the nearest micromagnetic step."""
+    away = ((devices.Ku - Ku) / 1e5) ** 2 + ((devices.Dind - Dind) / 0.8e-3) ** 2
+    nearest = devices.loc[away.idxmin()]
+    drive, reference = tests[nearest.test]
+    count = round(drive.hold / spacing)
+    part = reference.isel(time=slice(count * nearest.step, count * (nearest.step + 1)))
+    here = {"Ku": Ku, "Dind": Dind}
+    pulse = here[drive.pulsed] + drive.pulse - drive.rest
+    # Twice the same step: the model settles during the first.
+    pulses = replace(drive, levels=(here[drive.swept],) * 2, pulse=pulse, rest=here[drive.pulsed])
+    response = forecast(model, pulses, initial=np.full(model.k, model.output.offset))
+    response = response.isel(time=slice(count, None))
+    label = f"micromagnetics at Ku = {nearest.Ku:.4g}, D = {nearest.Dind:.4g}"
+    runs = {label: part, "neural ODE": response}
+    return plots.interactive(
+        {name: run.assign_coords(time=run.time - run.time[0]) for name, run in runs.items()}, "mz"
+    )
 
 
-pn.Column(swept, level, ring)
+pn.Column(Ku, Dind, ring)
 
 # %% [markdown]
 # ## Where does it break?
@@ -353,6 +403,7 @@ metrics = {
     "frequency_error_ghz": {
         f"{test}, {name}": row.to_dict() for (test, name), row in summary.iterrows()
     },
+    "test_traces": {f"{test}, {name}": errors for (test, name), errors in traces.items()},
     "outside_error_ghz": points.to_dict("records"),
 }
 out.write_metrics("material_parameters", metrics)
