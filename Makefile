@@ -16,6 +16,8 @@ PROFILE ?= quick
 PAPER_DATA ?= $(wildcard ../shared/paper-data)
 FSDD_DATA ?= $(wildcard ../shared/fsdd)
 BIN := .venv/bin
+# A process a core; the tests of a file stay together, since some build on one another.
+PARALLEL := -n auto --dist loadfile
 
 .PHONY: help install paper test long lab lint clean
 
@@ -41,10 +43,10 @@ paper: install
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE)
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 long: install
-	$(BIN)/pytest -m 'long or not long'
+	$(BIN)/pytest $(PARALLEL) -m 'long or not long'
 
 lint: install
 	$(BIN)/ruff check .
