@@ -30,14 +30,14 @@ def code_version(source: str) -> str:
         Text of a notebook.
     """
     fingerprint = hashlib.sha256(source.encode())
-    for path in sorted(_modules(source)):
+    for path in sorted(modules(source)):
         fingerprint.update(path.relative_to(_PACKAGE).as_posix().encode())
         fingerprint.update(path.read_bytes())
     return fingerprint.hexdigest()
 
 
-def _modules(source: str) -> set[Path]:
-    """Return the files of spinode that ``source`` imports, directly or not."""
+def modules(source: str) -> set[Path]:
+    """Return the files of spinode that Python ``source`` imports, directly or not."""
     found: set[Path] = set()
     sources = [source]
     while sources:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from spinode import workbook
+from spinode import provenance, workbook
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.py"))
@@ -77,3 +77,24 @@ def test_data_go_to_a_remote_and_come_back(tmp_path):
         ["git", "status", "--porcelain", "data"], cwd=book, capture_output=True, text=True
     )
     assert status.stdout == ""
+
+
+# Modules that neither compute nor change a result: where files lie, how notebooks run, what they
+# say and draw. `paper` only says which published file is which; the files are dependencies.
+HARMLESS = {"errors", "files", "paper", "plots", "provenance", "workbook"}
+
+
+@pytest.mark.parametrize("name", PIPELINE["stages"])
+def test_stages_depend_on_the_modules_that_compute_their_results(name):
+    stage = PIPELINE["stages"][name]
+    notebooks = [ROOT / one for one in stage["deps"] if one.startswith("notebooks/")]
+    source = "\n".join(path.read_text() for path in notebooks)
+    package = Path(provenance.__file__).parent
+    needed = {path.relative_to(package) for path in provenance.modules(source)}
+    computing = {
+        f"spinode/{path.parts[0]}"
+        for path in needed
+        if path.name != "__init__.py" and path.stem not in HARMLESS
+    }
+    listed = {one for one in stage["deps"] if one.startswith("spinode/")}
+    assert computing <= listed, f"stage {name} of dvc.yaml lacks {sorted(computing - listed)}"
