@@ -370,7 +370,7 @@ def spacing_of(dataset: xr.Dataset) -> float:
         raise InputError(f"a trajectory needs at least two samples, this one has {len(time)}.")
     steps = np.diff(time)
     spacing = (time[-1] - time[0]) / (len(time) - 1)
-    if np.abs(steps - spacing).max() > 1e-6 * spacing:
+    if not np.abs(steps - spacing).max() <= 1e-6 * spacing:  # nor if a time is NaN
         raise InputError(
             f"the samples are not evenly spaced ({steps.min():g} to {steps.max():g} s); "
             "put the trajectory on a grid with trajectory.resample(dataset, spacing)."
