@@ -225,11 +225,13 @@ def _cluster(workers: int | None, scheduler: str | None):
     """Yield a Dask client: of ``scheduler``, or of a local cluster that ends with the block."""
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
+    from distributed.comm import resolve_address
 
     if scheduler:
         if workers:
             raise InputError("give a number of workers or a scheduler, not both.")
         try:
+            resolve_address(scheduler)  # of what is no address a client makes a traceback at exit
             # A client that fails to connect would otherwise stay the default one of the process.
             client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError):
