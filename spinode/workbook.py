@@ -413,7 +413,14 @@ def _kernel(scratch: Path, root: Path, environment: Mapping[str, str], stderr):
         connection_file=str(scratch / "kernel.json"),
     )
     manager.client_class = "jupyter_client.asynchronous.AsyncKernelClient"  # nbclient awaits it
-    manager.start_kernel(cwd=str(root), env={**os.environ, **environment}, stderr=stderr)
+    manager.start_kernel(
+        cwd=str(root),
+        env={**os.environ, **environment},
+        stderr=stderr,
+        # A kernel that is interrupted and ended at once logs a traceback of its own sockets;
+        # errors of cells come another way.
+        extra_arguments=["--log-level=CRITICAL"],
+    )
     try:
         yield manager
     finally:

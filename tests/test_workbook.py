@@ -2,8 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
@@ -71,6 +73,28 @@ def test_failing_cell_is_shown_and_the_partial_notebook_kept(book):
     assert "Traceback" not in done.stderr
     partial = nbformat.read(book / "build" / "quick" / "01_demo.ipynb", as_version=4)
     assert any("counted to" in str(cell.get("outputs")) for cell in partial.cells)
+    assert not (book / "results" / "quick" / "demo.json").exists()
+
+
+def test_an_interrupt_ends_the_kernel_and_says_so_in_one_line(book):
+    waits = NOTEBOOK.replace("print(", "import time\n\nprint(").replace(
+        "assert count", 'open("begun", "w").close()\ntime.sleep(60)\nassert count'
+    )
+    (book / "notebooks" / "01_demo.py").write_text(waits)
+    with (book / "errors").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "spinode.cli", "run", "demo"],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+        while not (book / "begun").exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    said = (book / "errors").read_text()
+    assert said.endswith("spinode: interrupted; start the same command again to go on.\n")
+    assert "Traceback" not in said
     assert not (book / "results" / "quick" / "demo.json").exists()
 
 
