@@ -128,7 +128,8 @@ def sweep(
     Returns
     -------
     Dataset
-        The `table` of the folder, also written to its ``table.nc``.
+        The points of the grid, as in the `table` of the folder. That one, which also has the
+        points of earlier sweeps into the folder, is written to its ``table.nc``.
 
     Raises
     ------
@@ -167,7 +168,7 @@ def sweep(
         found = table(folder)
         with replacing(folder / "table.nc") as partial:
             found.to_netcdf(partial, engine="h5netcdf")
-    return found
+    return found.sel(point=found.point.isin([point.name for point in points]))
 
 
 # --- the points -----------------------------------------------------------------------------
@@ -303,7 +304,7 @@ class _Progress:
         from distributed import as_completed
 
         pending = {self.submit(point): point for point in points}
-        completed = as_completed(pending)
+        completed = as_completed(pending, loop=self.client.loop)
         try:
             while pending:
                 for future in completed.next_batch(block=False):

@@ -256,7 +256,7 @@ def fit_seeds(
         client.submit(_fit_seed, model, data, seed, checkpoint, options, pure=False)
         for seed in seeds
     ]
-    finished = distributed.as_completed(trainings)
+    finished = distributed.as_completed(trainings, loop=client.loop)
     for training in tqdm(finished, desc="seeds", total=len(seeds), disable=not progress):
         training.result()  # raises what the training raised
     return [training.result() for training in trainings]

@@ -242,6 +242,10 @@ def test_what_makes_a_point_run_again(book, cluster):
     assert (folder / "data" / "trajectory.txt").read_text() == "data"
     assert not Path("results").exists()
 
+    # A sweep answers for its own points, not for those of others into the same folder.
+    assert sweep("demo", {"count": [2]}, scheduler=cluster.address)["count"].values.tolist() == [2]
+    assert table("sweeps/quick/01_demo").sizes["point"] == 2
+
 
 def test_worker_with_another_version(book, tmp_path):
     package = Path(provenance.__file__).parent
