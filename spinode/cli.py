@@ -106,6 +106,11 @@ def fetch(what: str | None, source: Path | None, listing: bool) -> None:
         "paper": (paper.registry(), paper.folder()),
         "fsdd": (speech.registry(), speech.folder()),
     }
+    if what not in known and not (listing and what is None):
+        raise InputError(
+            f"{f'nothing called {what!r} can be fetched' if what else 'say what to fetch'}; use "
+            "'spinode fetch paper' or 'spinode fetch fsdd'."
+        )
     if listing:
         for name, (files, folder) in known.items():
             if what in (None, name):
@@ -113,11 +118,6 @@ def fetch(what: str | None, source: Path | None, listing: bool) -> None:
                     _report(file, file.state(folder))
         print("get the missing ones with 'spinode fetch paper' or 'fetch fsdd' [--from DIR].")
         return
-    if what not in known:
-        raise InputError(
-            f"nothing called {what!r} can be fetched; use 'spinode fetch paper' or "
-            "'spinode fetch fsdd'."
-        )
     files, folder = known[what]
     report = _report if what == "paper" else _report_trouble  # fsdd has 500 files
     outcomes = paper.fetch(source, folder, report=report, files=files)
@@ -155,11 +155,8 @@ def engines() -> None:
 def mx3(run_name: str, out: Path | None) -> None:
     """Print the MuMax3 script of RUN (such as one_skyrmion), to run elsewhere."""
     from spinode.micromagnetics import mumax3
-    from spinode.protocols import PROTOCOLS
 
-    if run_name not in PROTOCOLS:
-        raise InputError(f"there is no run {run_name!r}; there is {', '.join(PROTOCOLS)}.")
-    protocol = PROTOCOLS[run_name]
+    protocol = _protocol(run_name)
     simulation = protocol.device, protocol.drive, protocol.spacing
     if out is not None:
         print(mumax3.write(out, *simulation))
@@ -169,6 +166,25 @@ def mx3(run_name: str, out: Path | None) -> None:
     if sequences:
         names = ", ".join(f"{name}.ovf" for name in sequences)
         print(f"the script reads {names}: --out DIR writes them as well", file=sys.stderr)
+
+
+def _protocol(name: str):
+    """Return the run of the paper that is called ``name``."""
+    from spinode.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PROTOCOLS, mackey_glass
+
+    if name in PROTOCOLS:
+        return PROTOCOLS[name]
+    reservoirs = {f"mackey_glass_{one.name}": one for one in (ONE_SKYRMION, FOUR_SKYRMIONS)}
+    if name not in reservoirs:
+        known = ", ".join([*PROTOCOLS, *reservoirs])
+        raise InputError(f"there is no run {name!r}; there is {known}.")
+    import numpy as np
+
+    from spinode import paper, reservoir, tasks
+
+    file = paper.locate(paper.MACKEY_GLASS_SERIES)
+    series = np.loadtxt(file) if file else tasks.mackey_glass_series(10_000)
+    return mackey_glass(reservoirs[name], np.multiply.outer(series, reservoir.gaussian_mask()))
 
 
 @app.command()

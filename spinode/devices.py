@@ -1,6 +1,7 @@
 """What is simulated: a magnetic disk that holds skyrmions, in SI units, checked at construction."""
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Grains:
     def __post_init__(self):
         if not 1e-9 <= self.size <= 1e-6:
             raise InputError(f"Grains: size {self.size:g} m must lie between 1e-9 and 1e-6 m.")
-        if not 1 <= self.regions <= 98:
+        if not (isinstance(self.regions, Integral) and 1 <= self.regions <= 98):
             raise InputError(
                 f"Grains: regions is {self.regions}; MuMax3 leaves 1 to 98 of them for grains."
             )
@@ -128,6 +129,10 @@ class SkyrmionDisk:
     def __post_init__(self):
         for name, (low, high, unit) in _PLAUSIBLE.items():
             value = getattr(self, name)
+            if not isinstance(value, Real):
+                raise InputError(
+                    f"SkyrmionDisk: {name} = {value!r} is no number; give it in {unit}."
+                )
             if not low <= value <= high:
                 raise InputError(
                     f"SkyrmionDisk: {name} = {value:g} {unit} is not between {low:g} and "
@@ -145,8 +150,15 @@ class SkyrmionDisk:
                 f"SkyrmionDisk: a cell of {self.cell:g} m is too coarse for a domain wall of "
                 f"{wall:.3g} m; use at most {wall / 3:.2g} m."
             )
+        if self.grains is not None and not isinstance(self.grains, Grains):
+            raise InputError(f"SkyrmionDisk: grains = {self.grains!r}; give Grains(...) or None.")
+        if not all(np.shape(centre) == (2,) for centre in self.skyrmions):
+            raise InputError(
+                f"SkyrmionDisk: skyrmions = {self.skyrmions!r} must hold pairs (x, y) in m, "
+                "such as ((0.0, 0.0),)."
+            )
         for x, y in self.skyrmions:
-            if np.hypot(x, y) + self.skyrmion_diameter / 2 > self.diameter / 2 * (1 + 1e-9):
+            if not np.hypot(x, y) + self.skyrmion_diameter / 2 <= self.diameter / 2 * (1 + 1e-9):
                 raise InputError(
                     f"SkyrmionDisk: a skyrmion of {self.skyrmion_diameter:g} m at ({x:g}, {y:g}) m "
                     f"leaves the disk of {self.diameter:g} m; move it inwards or make it smaller."

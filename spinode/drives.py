@@ -6,6 +6,7 @@ Every drive has ``inputs`` (the names of the parameters it drives), ``duration``
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral, Real
 from typing import Protocol
 
 import numpy as np
@@ -46,6 +47,8 @@ def _check_input(where: str, name: str, *values: float) -> None:
         raise InputError(f"{where}: input {name!r} is unknown; choose one of {list(_LARGEST)}.")
     unit, _ = VARIABLES[name]
     for value in values:
+        if not isinstance(value, Real):
+            raise InputError(f"{where}: {name} = {value!r} is no number; give it in {unit}.")
         if not abs(value) <= _LARGEST[name]:
             raise InputError(
                 f"{where}: {name} = {value:g} {unit} exceeds {_LARGEST[name]:g} {unit}; "
@@ -55,8 +58,16 @@ def _check_input(where: str, name: str, *values: float) -> None:
 
 def _check_positive(where: str, **values: float) -> None:
     for name, value in values.items():
-        if not (np.isfinite(value) and value > 0):
-            raise InputError(f"{where}: {name} is {value:g} and must be positive.")
+        if not (isinstance(value, Real) and 0 < value < np.inf):
+            raise InputError(f"{where}: {name} is {value!r} and must be a positive number.")
+
+
+def _numbers(where: str, values) -> tuple[float, ...]:
+    """Return values as a tuple, which keeps a drive immutable and comparable."""
+    try:
+        return tuple(np.asarray(values, dtype=float).ravel().tolist())
+    except (TypeError, ValueError):
+        raise InputError(f"{where}: {values!r} are no numbers.") from None
 
 
 def _step_index(time: np.ndarray, step: float, count: int) -> np.ndarray:
@@ -103,6 +114,13 @@ class RandomSine:
     def __post_init__(self):
         _check_input("RandomSine", self.input, self.offset, self.amplitude)
         _check_positive("RandomSine", frequency=self.frequency, periods=self.periods)
+        if not (isinstance(self.periods, Integral) and self.start >= 0):
+            raise InputError(
+                f"RandomSine: periods = {self.periods!r} must be a whole number and "
+                f"start = {self.start!r} not negative."
+            )
+        if self.sequence is not None:
+            object.__setattr__(self, "sequence", _numbers("RandomSine", self.sequence))
         if len(self.amplitudes) < self.periods:
             raise InputError(
                 f"RandomSine: {self.periods} periods need as many amplitudes, the sequence has "
@@ -204,6 +222,7 @@ class PulseSequence:
     pulse_duration: float = 1e-9
 
     def __post_init__(self):
+        object.__setattr__(self, "levels", _numbers("PulseSequence", self.levels))
         if not self.levels:
             raise InputError("PulseSequence: levels is empty; give at least one value to hold.")
         _check_input("PulseSequence", self.swept, *self.levels)
@@ -262,8 +281,7 @@ class HeldSequence:
     hold: float = 10e-12
 
     def __post_init__(self):
-        # Arrays are welcome; a tuple keeps the drive immutable and comparable.
-        object.__setattr__(self, "values", tuple(np.asarray(self.values, dtype=float).ravel()))
+        object.__setattr__(self, "values", _numbers("HeldSequence", self.values))
         if not self.values:
             raise InputError("HeldSequence: values is empty; give at least one value to hold.")
         if not np.isfinite(self.values).all():

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral, Real
 
 import numpy as np
 import xarray as xr
@@ -82,13 +83,16 @@ def forecast(
         If the inputs end before the forecast, hold NaN or do not fit the model, or ``initial``
         is not k samples at the model's spacing.
     """
-    if not (isinstance(every, int) and every >= 1):
+    if not (isinstance(every, Integral) and every >= 1):
         raise InputError(f"every must be a whole number of at least 1, not {every!r}.")
     single = not isinstance(inputs, Sequence)
     if single:
         inputs, initial = [inputs], [initial]
     elif not len(inputs) == len(initial) > 0:
         raise InputError(f"{len(inputs)} inputs need as many initial states, not {len(initial)}.")
+    for name, value in (("duration", duration), ("start", start)):
+        if value is not None and not (isinstance(value, Real) and np.isfinite(value)):
+            raise InputError(f"{name} must be a finite number of seconds, not {value!r}.")
     begun = [_initial_state(model, one, start) for one in initial]
     if len({time for _, time in begun}) > 1:
         raise InputError("runs that are forecast together must start at the same time; give start.")
@@ -222,7 +226,12 @@ def _initial_state(model, initial, start) -> tuple[np.ndarray, float]:
                 )
         start = float(initial.time[0]) if start is None else start
         offset = round((start - float(initial.time[0])) / model.sample_spacing)
-        values = initial[name].values[max(offset, 0) : max(offset, 0) + k]
+        if offset < 0:
+            raise InputError(
+                f"the initial trajectory begins at {float(initial.time[0]):.6g} s, after the start "
+                f"at {start:.6g} s; start later."
+            )
+        values = initial[name].values[offset : offset + k]
     else:
         start = 0.0 if start is None else start
         values = np.atleast_1d(np.asarray(initial, float))

@@ -143,6 +143,8 @@ def read_grid(path: Path, axes: Block | None = None) -> Grid:
         contents = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"cannot read the grid {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text; a grid is a file of YAML.") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
     blocks = contents if isinstance(contents, list) else [contents]
@@ -154,7 +156,7 @@ def read_grid(path: Path, axes: Block | None = None) -> Grid:
 def _block(block: Any, path: Path) -> Block:
     allowed = {"product": dict, "zip": dict, "points": list}
     for key, value in block.items() if isinstance(block, dict) else [("block", block)]:
-        if not isinstance(value, allowed.get(key, ())):
+        if not value or not isinstance(value, allowed.get(key, ())):
             raise InputError(
                 f"the grid {path} holds {key}: {value!r}; a block has 'product' and 'zip' "
                 "(values by parameter) and 'points' (a list of mappings)."

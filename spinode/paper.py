@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import shutil
+import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -396,9 +397,17 @@ def import_checkpoint(
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")["model_state_dict"]
         layers = [(state[f"ext0.{i}.weight"], state[f"ext0.{i}.bias"]) for i in (0, 3, 6)]
-    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is no checkpoint of the authors' scripts: {reason}.") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}.") from None
+    except KeyError as error:
+        raise InputError(
+            f"{path} is no checkpoint of the authors' scripts: it lacks {error}."
+        ) from None
+    except (RuntimeError, EOFError, IndexError, TypeError, struct.error, pickle.UnpicklingError):
+        # PyTorch's own words advise to unpickle it without weights_only: never do that.
+        raise InputError(
+            f"{path} is no checkpoint of the authors' scripts, or a damaged one; fetch it again."
+        ) from None
     first, last = layers[0][0], layers[2][0]
     k, width = last.shape
     if first.shape != (width, k * (1 + len(inputs))):

@@ -9,6 +9,7 @@ same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import xarray as xr
@@ -40,6 +41,8 @@ def multiplex(series: np.ndarray, mask: np.ndarray, minimum: float) -> np.ndarra
     array, shape (points, nodes)
     """
     masked = np.multiply.outer(np.asarray(series, float), mask)
+    if not (masked.size and np.isfinite(masked).all()):
+        raise InputError("cannot mask a series or mask that is empty or holds NaN or infinity.")
     if not (minimum < 0 and masked.min() < 0):
         raise InputError(
             f"cannot scale the masked series to a minimum of {minimum}: both must go below zero."
@@ -71,6 +74,13 @@ def virtual_nodes(trajectory: xr.Dataset, output: str, nodes: int, hold: float) 
     InputError
         If the trajectory has no sample at the start of a hold, or not one whole point.
     """
+    if output not in trajectory:
+        raise InputError(f"the trajectory lacks {output!r}; it has {', '.join(trajectory)}.")
+    if not (isinstance(nodes, Integral) and nodes >= 1 and hold > 0):
+        raise InputError(
+            f"{nodes!r} nodes, each held {hold} s: nodes must be a whole number of at least 1 and "
+            "the hold positive."
+        )
     time = trajectory.time.values
     if len(time) < 2:
         raise InputError("the trajectory ends at once: the forecast broke down; train longer.")
@@ -149,8 +159,11 @@ def train_readout(
     Raises
     ------
     InputError
-        If no point is left to test on, or the states hold NaN.
+        If no point is left to test on, the states hold NaN, or an argument makes no sense.
     """
+    _check_protocol(states, task, discard, ridge)
+    if not (isinstance(train, Integral) and train >= 1):
+        raise InputError(f"train must be a whole number of at least 1, not {train!r}.")
     points = np.arange(discard + train, len(states))
     if len(points) < 2:
         raise InputError(
@@ -183,9 +196,10 @@ def cross_validate(
     -------
     array, shape (folds, targets)
     """
+    _check_protocol(states, task, discard, ridge)
     kept = np.arange(discard, len(states))
-    if not 2 <= folds <= len(kept) // 2:
-        raise InputError(f"{len(kept)} points cannot be cut into {folds} folds; take 2 or more.")
+    if not (isinstance(folds, Integral) and 2 <= folds <= len(kept) // 2):
+        raise InputError(f"{len(kept)} points cannot be cut into {folds!r} folds; take 2 or more.")
     scores = []
     for test in np.array_split(kept, folds):
         rest = np.setdiff1d(kept, test)
@@ -196,14 +210,26 @@ def cross_validate(
     return np.array(scores)
 
 
+def _check_protocol(states: np.ndarray, task: Task, discard: int, ridge: float) -> None:
+    if np.ndim(states) != 2 or len(states) > len(task.targets):
+        raise InputError(
+            f"states of shape {np.shape(states)} do not fit a task of {len(task.targets)} points; "
+            "give one row of nodes a point."
+        )
+    if not np.isfinite(states).all():
+        raise InputError("the states hold NaN or infinity: the forecast or simulation broke down.")
+    if not (isinstance(discard, Integral) and discard >= 0):
+        raise InputError(f"discard must be a whole number of at least 0, not {discard!r}.")
+    if not 0 < ridge < np.inf:
+        raise InputError(f"ridge must be a positive number, not {ridge!r}.")
+
+
 def _augment(states: np.ndarray) -> np.ndarray:
     return np.column_stack([states, np.ones(len(states))])
 
 
 def _ridge(states: np.ndarray, task: Task, first: int, ridge: float) -> np.ndarray:
     """Return the weights of all targets at once, shape (nodes + 1, targets)."""
-    if not np.isfinite(states).all():
-        raise InputError("the states hold NaN or infinity: the forecast or simulation broke down.")
     features = _augment(states)
     targets = task.targets[first : first + len(states)]
     known = np.isfinite(targets).all(axis=1)

@@ -128,7 +128,8 @@ def sweep(
     Returns
     -------
     Dataset
-        The `table` of the folder, also written to its ``table.nc``.
+        The points of the grid, as in the `table` of the folder. That one, which also has the
+        points of earlier sweeps into the folder, is written to its ``table.nc``.
 
     Raises
     ------
@@ -167,7 +168,7 @@ def sweep(
         found = table(folder)
         with replacing(folder / "table.nc") as partial:
             found.to_netcdf(partial, engine="h5netcdf")
-    return found
+    return found.sel(point=found.point.isin([point.name for point in points]))
 
 
 # --- the points -----------------------------------------------------------------------------
@@ -225,11 +226,13 @@ def _cluster(workers: int | None, scheduler: str | None):
     """Yield a Dask client: of ``scheduler``, or of a local cluster that ends with the block."""
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
+    from distributed.comm import resolve_address
 
     if scheduler:
         if workers:
             raise InputError("give a number of workers or a scheduler, not both.")
         try:
+            resolve_address(scheduler)  # of what is no address a client makes a traceback at exit
             # A client that fails to connect would otherwise stay the default one of the process.
             client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError):
@@ -301,7 +304,7 @@ class _Progress:
         from distributed import as_completed
 
         pending = {self.submit(point): point for point in points}
-        completed = as_completed(pending)
+        completed = as_completed(pending, loop=self.client.loop)
         try:
             while pending:
                 for future in completed.next_batch(block=False):

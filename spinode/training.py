@@ -10,11 +10,14 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import operator
+import os
 import time
 import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -154,8 +157,8 @@ def fit(
     if gradient is None:
         gradient = "fused" if where.type == "cpu" else "autograd"
     settings = {
-        "train": list(train),
-        "validation": None if validation is None else list(validation),
+        "train": _stretch("train", train),
+        "validation": None if validation is None else _stretch("validation", validation),
         "iterations": iterations,
         "batch": batch,
         "window": window,
@@ -168,13 +171,13 @@ def fit(
         "patience": patience,
         "check_every": check_every,
         "gradient": gradient,
-        "seed": seed,
+        "seed": _whole("seed", seed, 0),
     }
     _check(settings)
     sources = (model, trajectory, inputs, interpolation)
-    stretches = {"train_mse": _Stretch("train", train, window, *sources)}
+    stretches = {"train_mse": _Stretch("train", settings["train"], window, *sources)}
     if validation is not None:
-        stretches["validation_mse"] = _Stretch("validation", validation, 1, *sources)
+        stretches["validation_mse"] = _Stretch("validation", settings["validation"], 1, *sources)
     settings["data"] = _digest(model, *stretches.values())
 
     training = _Training(model, stretches, settings, checkpoint)
@@ -253,7 +256,7 @@ def fit_seeds(
         client.submit(_fit_seed, model, data, seed, checkpoint, options, pure=False)
         for seed in seeds
     ]
-    finished = distributed.as_completed(trainings)
+    finished = distributed.as_completed(trainings, loop=client.loop)
     for training in tqdm(finished, desc="seeds", total=len(seeds), disable=not progress):
         training.result()  # raises what the training raised
     return [training.result() for training in trainings]
@@ -329,8 +332,8 @@ class _Stretch:
         last = len(output) - 1
         if last > source.samples:
             raise InputError(
-                f"{name} = ({first}, {stop}) goes on after the end of the inputs, "
-                f"{source.samples - last} samples later."
+                f"{name} = ({first}, {stop}) goes on {last - source.samples} samples after the end "
+                "of the inputs; give longer inputs or a shorter stretch."
             )
         driven = source.between(0, last)
         self.states = delay_embed(model.output.normalize(output), model.k)
@@ -401,8 +404,10 @@ class _Training:
         first = kernels.pack(model.f.parameters())
         zeros = np.zeros_like(first)
         self.state = _State(first, first, zeros, zeros, self._generator.bit_generator.state)
-        if self._checkpoint is not None and self._checkpoint.exists():
-            self._restore()
+        if self._checkpoint is not None:
+            _check_folder(self._checkpoint.parent)
+            if self._checkpoint.exists():
+                self._restore()
         self._saved = self._counted = time.monotonic()
 
     def adam(self, loss_and_gradient: Callable, bar: tqdm) -> None:
@@ -540,7 +545,7 @@ class _Training:
                 arrays = {name: contents[name] for name in contents.files}
             text = json.loads(str(arrays.pop("text")))
             state = _State(**arrays, **text["state"])
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             raise InputError(f"{path} is no training checkpoint; delete it.") from None
         for name, value in self._settings.items():
             theirs = text["settings"].get(name)
@@ -557,19 +562,46 @@ class _Training:
         self._generator.bit_generator.state = state.generator
 
 
+def _whole(name: str, value, least: int) -> int:
+    """Return a whole number of at least ``least`` as JSON can hold it, numpy's included."""
+    if not (isinstance(value, Integral) and value >= least):
+        raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+    return int(value)
+
+
+def _stretch(name: str, samples) -> list[int]:
+    """Return the first sample of a stretch and the one after its last."""
+    try:
+        first, stop = map(operator.index, samples)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{name} must be two whole numbers, the first sample and the one after the last, "
+            f"not {samples!r}."
+        ) from None
+    return [first, stop]
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise an InputError if the checkpoint could not be written, now rather than after hours."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror or error}.") from None
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write to {folder}: it is read-only.")
+
+
 def _check(settings: dict) -> None:
-    """Raise an InputError for the first setting that makes no sense."""
+    """Raise an InputError for the first setting that makes no sense; make counts plain."""
     least = {"iterations": 1, "batch": 1, "window": 1, "check_every": 1, "refinements": 0}
     least |= {"refinement_window": 1, "refinement_stride": 1}
     least |= {} if settings["patience"] is None else {"patience": 1}
     for name, bound in least.items():
-        if not (isinstance(settings[name], int) and settings[name] >= bound):
-            raise InputError(
-                f"{name} must be a whole number of at least {bound}, not {settings[name]!r}."
-            )
+        settings[name] = _whole(name, settings[name], bound)
     for name in ("learning_rate", "final_learning_rate"):
-        if not settings[name] > 0:
-            raise InputError(f"{name} must be positive, not {settings[name]!r}.")
+        if not (isinstance(settings[name], Real) and settings[name] > 0):
+            raise InputError(f"{name} must be a positive number, not {settings[name]!r}.")
+        settings[name] = float(settings[name])
     if settings["gradient"] not in GRADIENTS:
         raise InputError(
             f"gradient must be one of {', '.join(GRADIENTS)}, not {settings['gradient']!r}."
@@ -584,7 +616,12 @@ def _device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"device is {name} but PyTorch sees no CUDA device; use 'auto' or 'cpu'.")
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise InputError(
+            f"PyTorch knows no device {name!r}; use 'auto', 'cpu' or 'cuda'."
+        ) from None
 
 
 def _gradient(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -227,7 +228,10 @@ def _ovf_values(path: Path, kind: str, body: bytes, count: int) -> np.ndarray:
                 f"{path} holds {len(words)} numbers where its header announces {count}; "
                 "the file is cut short or damaged, copy it again."
             )
-        return np.array(words, dtype=np.float64)
+        try:
+            return np.array(words, dtype=np.float64)
+        except ValueError as error:
+            raise InputError(f"{path} is damaged ({error}); copy it again.") from None
     layouts = {"binary 4": ("<f4", 1234567.0), "binary 8": ("<f8", 123456789012345.0)}
     if kind not in layouts:
         raise InputError(f"{path}: unknown OVF data format {kind!r}; use text or binary 4 or 8.")
@@ -344,6 +348,8 @@ def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None)
     if not spacing > 0:
         raise InputError(f"the sample spacing must be positive, not {spacing} s.")
     end = time[-1] if duration is None else duration
+    if not end >= 0:
+        raise InputError(f"a duration cannot be {end} s; give a positive one.")
     # A recorded end may miss the nominal one by the solver's last step.
     if end > time[-1] + 0.01 * spacing:
         raise InputError(
@@ -370,7 +376,7 @@ def spacing_of(dataset: xr.Dataset) -> float:
         raise InputError(f"a trajectory needs at least two samples, this one has {len(time)}.")
     steps = np.diff(time)
     spacing = (time[-1] - time[0]) / (len(time) - 1)
-    if np.abs(steps - spacing).max() > 1e-6 * spacing:
+    if not np.abs(steps - spacing).max() <= 1e-6 * spacing:  # nor if a time is NaN
         raise InputError(
             f"the samples are not evenly spaced ({steps.min():g} to {steps.max():g} s); "
             "put the trajectory on a grid with trajectory.resample(dataset, spacing)."
@@ -393,8 +399,10 @@ def delay_embed(values: np.ndarray, k: int) -> np.ndarray:
     array, shape (samples - k + 1, k)
         Row n is ``values[n], ..., values[n + k - 1]``; a read-only view.
     """
-    if not 1 <= k <= len(values):
-        raise InputError(f"k must be between 1 and the {len(values)} samples, not {k}.")
+    if not (isinstance(k, Integral) and 1 <= k <= len(values)):
+        raise InputError(
+            f"k must be a whole number between 1 and the {len(values)} samples, not {k!r}."
+        )
     return np.lib.stride_tricks.sliding_window_view(values, k)
 
 

@@ -157,7 +157,12 @@ def load_profile(profile: str) -> dict[str, dict[str, Any]]:
         contents = _yaml().load(path.read_text("utf-8"))
     except YAMLError as error:
         raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
-    return {name: values or {} for name, values in (contents or {}).items()}
+    sections = {} if contents is None else contents
+    if isinstance(sections, dict):
+        sections = {name: {} if values is None else values for name, values in sections.items()}
+    if not isinstance(sections, dict) or not all(isinstance(v, dict) for v in sections.values()):
+        raise InputError(f"{path} must hold, by notebook, parameters and their values.")
+    return sections
 
 
 def parse_value(text: str) -> Any:
@@ -207,8 +212,14 @@ def defaults(notebook: Path) -> dict[str, Any]:
         raise InputError(
             f"{notebook} has {len(cells)} cells tagged 'parameters'; give it exactly one."
         )
+    try:
+        statements = ast.parse(cells[0].source).body
+    except SyntaxError as error:
+        raise InputError(
+            f"{notebook}: line {error.lineno} of the parameters cell is no Python ({error.msg})."
+        ) from None
     found = {}
-    for statement in ast.parse(cells[0].source).body:
+    for statement in statements:
         try:
             (target,) = statement.targets
             found[target.id] = ast.literal_eval(statement.value)
@@ -237,7 +248,8 @@ def check_parameters(
 ) -> dict[str, Any]:
     """Return ``given`` with the types of the defaults in ``known``.
 
-    A whole number stands for a float, anything for a default of None.
+    A whole number stands for a float, anything for a default of None. What a list holds must be
+    of the types that the default holds.
 
     Raises
     ------
@@ -253,7 +265,14 @@ def check_parameters(
         default = known[name]
         if isinstance(default, float) and type(value) is int:
             value = float(value)
-        if default is not None and type(value) is not type(default):
+        if isinstance(default, list) and isinstance(value, list) and default:
+            if all(isinstance(one, float) for one in default):
+                value = [float(one) if type(one) is int else one for one in value]
+            kinds = {type(one) for one in default}
+            unfit = any(type(one) not in kinds for one in value)
+        else:
+            unfit = default is not None and type(value) is not type(default)
+        if unfit:
             raise InputError(
                 f"parameter {name} of notebook {notebook.stem} takes a value of type "
                 f"{type(default).__name__} like {default!r}, not {value!r}."
@@ -304,6 +323,10 @@ def run(
     path = find_notebook(str(notebook))
     chosen = load_profile(profile).get(section(path), {})
     known = defaults(path)
+    if "profile" in known and (overrides or {}).get("profile", profile) != profile:
+        raise InputError(
+            f"a run under the profile {profile!r} cannot write as another; use --profile."
+        )
     parameters = check_parameters(path, known, {**chosen, **(overrides or {})})
     if "profile" in known:
         parameters.setdefault("profile", profile)
@@ -390,7 +413,14 @@ def _kernel(scratch: Path, root: Path, environment: Mapping[str, str], stderr):
         connection_file=str(scratch / "kernel.json"),
     )
     manager.client_class = "jupyter_client.asynchronous.AsyncKernelClient"  # nbclient awaits it
-    manager.start_kernel(cwd=str(root), env={**os.environ, **environment}, stderr=stderr)
+    manager.start_kernel(
+        cwd=str(root),
+        env={**os.environ, **environment},
+        stderr=stderr,
+        # A kernel that is interrupted and ended at once logs a traceback of its own sockets;
+        # errors of cells come another way.
+        extra_arguments=["--log-level=CRITICAL"],
+    )
     try:
         yield manager
     finally:

@@ -16,7 +16,11 @@ from spinode.protocols import D_TEST, FOUR_SKYRMIONS, KU_TEST, ONE_SKYRMION, PAI
         ({"alpha": 0.0}, "check its unit"),
         ({"diameter": float("nan")}, "check its unit"),
         ({"cell": 8e-9}, "too coarse"),
+        ({"diameter": "80 nm"}, "'80 nm' is no number; give it in m"),
         ({"skyrmions": ((30e-9, 0.0),)}, "leaves the disk"),
+        ({"skyrmions": ((float("nan"), 0.0),)}, "leaves the disk"),
+        ({"skyrmions": (0.0, 0.0)}, "pairs"),
+        ({"grains": 10e-9}, "give Grains"),
     ],
 )
 def test_bad_device_is_refused_in_one_sentence(change, says):
@@ -29,7 +33,10 @@ def test_a_coarser_cell_is_one_replacement():
     assert replace(ONE_SKYRMION.device, cell=2e-9).cells == 40
 
 
-@pytest.mark.parametrize("change", [{"size": 0.0}, {"regions": 200}, {"spread": 2.0}, {"tilt": -1}])
+BAD_GRAINS = [{"size": 0.0}, {"regions": 200}, {"regions": 1.5}, {"spread": 2.0}, {"tilt": -1}]
+
+
+@pytest.mark.parametrize("change", BAD_GRAINS)
 def test_bad_grains_are_refused(change):
     with pytest.raises(InputError, match="Grains"):
         Grains(**change)

@@ -74,6 +74,16 @@ def test_the_pulse_rings_the_first_nanosecond_of_a_step():
     np.testing.assert_allclose(sampled["Dind"], [2.6e-3, 2.6e-3, 2.65e-3, 2.65e-3])
 
 
+def test_arrays_make_the_same_drives_as_tuples():
+    numbers = (0.5, -0.25)
+    assert RandomSine(periods=2, sequence=np.array(numbers)) == RandomSine(
+        periods=2, sequence=numbers
+    )
+    assert HeldSequence(np.array(numbers)) == HeldSequence(numbers)
+    levels = PulseSequence("Ku", np.array([8e5, 9e5]), "Dind", 3e-3, 3e-3).levels
+    assert levels == (8e5, 9e5)
+
+
 @pytest.mark.parametrize(("trained", "minimum"), [(ONE_SKYRMION, -0.4), (FOUR_SKYRMIONS, -0.25)])
 def test_mackey_glass_is_scaled_to_the_papers_minimum(trained, minimum):
     masked = np.outer([0.5, 1.0], [1.0, -2.0, 0.3])
@@ -91,6 +101,11 @@ def test_mackey_glass_is_scaled_to_the_papers_minimum(trained, minimum):
         (lambda: RandomSine(input="Bext"), "unknown"),
         (lambda: RandomSine(amplitude=2e11), "check its unit"),
         (lambda: RandomSine(frequency=-1.0), "positive"),
+        (lambda: RandomSine(frequency="4 GHz"), "positive number"),
+        (lambda: RandomSine(offset="8e5"), "'8e5' is no number"),
+        (lambda: RandomSine(periods=2.5), "whole number"),
+        (lambda: RandomSine(periods=2, start=-700), "not negative"),
+        (lambda: HeldSequence("abc"), "are no numbers"),
         (lambda: RandomSinePair(RandomSine(), RandomSine()), "both drive Ku"),
         (
             lambda: RandomSinePair(

@@ -252,6 +252,9 @@ def test_warns_of_untrained_inputs(tmp_path):
         ({"initial": [0.77, np.nan]}, "hold NaN"),
         ({"duration": 2e-6}, "the inputs last 1e-06 s but the forecast 2e-06 s"),
         ({"duration": 0.0}, "spans at least 2 samples, not 1"),
+        ({"duration": np.nan}, "duration must be a finite number of seconds"),
+        ({"duration": "1 ns"}, "duration must be a finite number of seconds"),
+        ({"start": np.inf}, "start must be a finite number of seconds"),
         ({"every": 0}, "every must be a whole number"),
         ({"interpolation": "held"}, "leave out interpolation"),
     ],
@@ -282,6 +285,9 @@ def test_bad_samples():
             initial=initial(model),
             interpolation="held",
         )
+    late = xr.Dataset({"mz": ("time", np.full(40, 0.77))}, {"time": SPACING * np.arange(10, 50)})
+    with pytest.raises(InputError, match="begins at 5e-11 s, after the start at 0 s"):
+        forecast(model, good, initial=late, start=0.0, interpolation="cubic")
     coarse = xr.Dataset({"mz": ("time", delay_embed(np.ones(5), 1)[:, 0])})
     coarse = coarse.assign_coords(time=2 * SPACING * np.arange(5))
     with pytest.raises(InputError, match=r"every 5e-12 s but the initial trajectory .* 1e-11 s"):

@@ -6,6 +6,7 @@ import pytest
 
 from spinode import paper
 from spinode.errors import InputError, SpinodeError
+from spinode.trajectory import Channel
 
 
 def test_registry_lists_everything_once():
@@ -61,3 +62,14 @@ def test_download_without_a_network_is_one_sentence(tmp_path, monkeypatch):
 def test_source_that_is_no_folder(tmp_path):
     with pytest.raises(InputError, match="no folder"):
         paper.fetch(tmp_path / "nowhere", tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"version https://git-lfs.github.com/spec/v1\n"])
+def test_what_is_no_checkpoint_is_refused_in_one_sentence(tmp_path, content):
+    path = tmp_path / "params.pkl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"params\.pkl") as caught:
+        paper.import_checkpoint(path, Channel("mz", "1"), (), sample_spacing=1.0, time_scale=1.0)
+    assert "\n" not in str(caught.value)
+    assert "set to `False`" not in str(caught.value)  # PyTorch's advice to run what a file holds

@@ -123,11 +123,30 @@ def test_bad_input():
         reservoir.train_readout(np.zeros((10, 2)), task, train=9, discard=1)
     with pytest.raises(InputError, match="NaN"):
         reservoir.train_readout(np.full((10, 2), np.nan), task, train=4, discard=1)
+    for options, message in (
+        ({"train": 0}, "train must be"),
+        ({"discard": -1}, "discard must be"),
+        ({"ridge": 0.0}, "ridge must be a positive number"),
+    ):
+        with pytest.raises(InputError, match=message):
+            reservoir.train_readout(
+                np.zeros((10, 2)), task, **({"train": 4, "discard": 1} | options)
+            )
+    with pytest.raises(InputError, match="do not fit a task of 10 points"):
+        reservoir.train_readout(np.zeros((11, 2)), task, train=4, discard=1)
+    with pytest.raises(InputError, match="do not fit a task of 10 points"):
+        reservoir.cross_validate(np.zeros((11, 2)), task, folds=2, discard=0)
+    with pytest.raises(InputError, match="empty or holds NaN"):
+        reservoir.multiplex(np.array([1.0, np.nan]), np.array([-1.0, 1.0]), -0.4)
     with pytest.raises(InputError, match="folds"):
         reservoir.cross_validate(np.zeros((10, 2)), task, folds=1, discard=0)
     with pytest.raises(InputError, match="below zero"):
         reservoir.multiplex(np.ones(3), np.ones(2), -0.4)
     response = xr.Dataset({"mz": ("time", np.zeros(9))}, {"time": 4e-12 * np.arange(9)})
+    with pytest.raises(InputError, match="lacks 'voltage'; it has mz"):
+        reservoir.virtual_nodes(response, "voltage", 2, 8e-12)
+    with pytest.raises(InputError, match="nodes must be a whole number"):
+        reservoir.virtual_nodes(response, "mz", 0, 8e-12)
     with pytest.raises(InputError, match="does not divide"):
         reservoir.virtual_nodes(response, "mz", 2, 10e-12)
     with pytest.raises(InputError, match="simulate longer"):

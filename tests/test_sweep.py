@@ -242,6 +242,10 @@ def test_what_makes_a_point_run_again(book, cluster):
     assert (folder / "data" / "trajectory.txt").read_text() == "data"
     assert not Path("results").exists()
 
+    # A sweep answers for its own points, not for those of others into the same folder.
+    assert sweep("demo", {"count": [2]}, scheduler=cluster.address)["count"].values.tolist() == [2]
+    assert table("sweeps/quick/01_demo").sizes["point"] == 2
+
 
 def test_worker_with_another_version(book, tmp_path):
     package = Path(provenance.__file__).parent
@@ -333,6 +337,7 @@ def test_grid_file(tmp_path):
         ("products: {k: [1]}", "a block has 'product' and 'zip'"),
         ("product: [k]", "a block has 'product' and 'zip'"),
         ("points: [1]", "lists the point 1"),
+        ("points: []", r"holds points: \[\]"),
         ("zip: {a: [1, 2], b: [1]}", "must be as many, not 2 of a, 1 of b"),
         ("{product: {a: [1]}, points: [{a: 1}]}", "gives parameter a twice"),
         ("{", "is no valid YAML"),
@@ -382,6 +387,15 @@ def main(monkeypatch, *arguments):
     with pytest.raises(SystemExit) as end:
         cli.main()
     return end.value.code
+
+
+def test_what_is_no_address_is_one_line_and_needs_no_wait(book):
+    command = [sys.executable, "-m", "spinode.cli", "sweep", "demo", "-p", "count", "1"]
+    done = subprocess.run(
+        [*command, "--scheduler", "here"], capture_output=True, text=True, timeout=15
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_folder_that_cannot_be_written(book, monkeypatch, capsys):

@@ -16,6 +16,7 @@ import xarray as xr
 from scipy.integrate import solve_ivp
 
 from spinode import derivatives, kernels, training
+from spinode.drives import HeldSequence
 from spinode.errors import InputError
 from spinode.forecast import forecast
 from spinode.model import SpinODE
@@ -278,6 +279,34 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
         training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
 
 
+def test_an_empty_checkpoint_and_one_that_cannot_be_written_are_told_at_once(tmp_path):
+    (tmp_path / "empty").touch()
+    with pytest.raises(InputError, match="is no training checkpoint; delete it"):
+        training.fit(duffing_model(), oscillator(), checkpoint=tmp_path / "empty", **FAST)
+    model = duffing_model()
+    before = weights(model)
+    with pytest.raises(InputError, match=r"cannot write to .*empty"):
+        training.fit(model, oscillator(), checkpoint=tmp_path / "empty" / "file", **FAST)
+    np.testing.assert_array_equal(weights(model), before)
+
+
+def test_numbers_of_numpy_can_be_kept_in_a_checkpoint(tmp_path):
+    counts = {"train": tuple(np.array([0, 300])), "seed": np.int64(1), "batch": np.int64(4)}
+    options = FAST | counts | {"checkpoint": tmp_path / "train.checkpoint"}
+    first = training.fit(duffing_model(), oscillator(), **options)
+    again = training.fit(duffing_model(), oscillator(), **options)
+    np.testing.assert_array_equal(first.train_mse, again.train_mse)
+
+
+def test_inputs_that_end_within_the_stretch():
+    short = HeldSequence((0.0,) * 100, input="Ku", hold=0.1)
+    model = SpinODE(
+        Channel("voltage", "V"), (Channel("Ku", "J/m3"),), sample_spacing=0.1, time_scale=1.0
+    )
+    with pytest.raises(InputError, match="goes on 199 samples after the end of the inputs"):
+        training.fit(model, oscillator(), inputs=short, **(FAST | {"train": (0, 300)}))
+
+
 def test_divergence_says_when_and_keeps_the_best():
     model = duffing_model()
     with pytest.raises(training.TrainingDiverged, match=r"diverged at iteration \d+") as caught:
@@ -297,7 +326,12 @@ def test_divergence_says_when_and_keeps_the_best():
         ({"train": (0, 601)}, r"train = \(0, 601\) must lie within the 600 samples"),
         ({"validation": (590, 591)}, "span at least 3"),
         ({"batch": 0}, "batch must be a whole number"),
-        ({"learning_rate": 0.0}, "learning_rate must be positive"),
+        ({"learning_rate": 0.0}, "learning_rate must be a positive number"),
+        ({"learning_rate": "1e-3"}, "learning_rate must be a positive number"),
+        ({"seed": -1}, "seed must be a whole number of at least 0"),
+        ({"train": 300}, "train must be two whole numbers"),
+        ({"train": (0, 300.5)}, "train must be two whole numbers"),
+        ({"device": "gpu"}, "PyTorch knows no device 'gpu'"),
         ({"refinements": -1}, "refinements must be a whole number of at least 0"),
         ({"refinements": 1, "refinement_stride": 900}, "lower refinement_stride"),
         ({"gradient": "magic"}, "gradient must be one of"),

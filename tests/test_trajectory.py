@@ -99,6 +99,10 @@ def test_ovf_cut_short_or_damaged(tmp_path):
     )
     with pytest.raises(InputError):
         trajectory.read_ovf(path)
+    write_ovf(path, "Text", np.zeros((1, 2, 3, 3)))
+    path.write_bytes(path.read_bytes().replace(b"\n0.0", b"\nO.0", 1))
+    with pytest.raises(InputError, match=r"is damaged \(.*O\.0"):
+        trajectory.read_ovf(path)
     path.write_text("# OOMMF OVF 1.0\n")
     with pytest.raises(InputError, match=r"no OVF 2\.0"):
         trajectory.read_ovf(path)

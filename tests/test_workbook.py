@@ -2,8 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
@@ -20,6 +22,7 @@ profile = "quick"
 count = 2
 step = 0.5
 name = None
+levels = [1.0, 2.5]
 
 # %%
 from spinode.workbook import outputs
@@ -37,6 +40,8 @@ def book(tmp_path, monkeypatch):
     (tmp_path / "notebooks" / "01_demo.py").write_text(NOTEBOOK)
     (tmp_path / "profiles" / "quick.yaml").write_text("demo: {count: 3}\n")
     (tmp_path / "profiles" / "empty.yaml").write_text("")
+    (tmp_path / "profiles" / "list.yaml").write_text("- count: 3\n")
+    (tmp_path / "profiles" / "flat.yaml").write_text("count: 3\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -71,6 +76,28 @@ def test_failing_cell_is_shown_and_the_partial_notebook_kept(book):
     assert not (book / "results" / "quick" / "demo.json").exists()
 
 
+def test_an_interrupt_ends_the_kernel_and_says_so_in_one_line(book):
+    waits = NOTEBOOK.replace("print(", "import time\n\nprint(").replace(
+        "assert count", 'open("begun", "w").close()\ntime.sleep(60)\nassert count'
+    )
+    (book / "notebooks" / "01_demo.py").write_text(waits)
+    with (book / "errors").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "spinode.cli", "run", "demo"],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+        while not (book / "begun").exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    said = (book / "errors").read_text()
+    assert said.endswith("spinode: interrupted; start the same command again to go on.\n")
+    assert "Traceback" not in said
+    assert not (book / "results" / "quick" / "demo.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -80,7 +107,13 @@ def test_failing_cell_is_shown_and_the_partial_notebook_kept(book):
         (["run", "demo", "-p", "count", "many"], "type int like 2, not 'many'"),
         (["run", "demo", "-p", "count", "1.5"], "type int like 2, not 1.5"),
         (["run", "demo", "-p", "count", "true"], "type int like 2, not True"),
+        (["run", "demo", "-p", "levels", "[1, two]"], r"like \[1.0, 2.5\], not \[1.0, 'two'\]"),
+        (["run", "demo", "-p", "profile", "empty"], "cannot write as another; use --profile"),
+        (["run", "demo", "--profile", "list"], "must hold, by notebook, parameters"),
+        (["run", "demo", "--profile", "flat"], "must hold, by notebook, parameters"),
         (["fetch", "papers"], "nothing called 'papers' can be fetched"),
+        (["fetch", "papers", "--list"], "nothing called 'papers' can be fetched"),
+        (["fetch"], "say what to fetch"),
         (["fetch", "paper", "--from", "nowhere"], "no folder nowhere"),
         (["check"], "no git repository"),
         (["mx3", "one_skyrmon"], "no run 'one_skyrmon'; there is one_skyrmion"),
@@ -125,6 +158,7 @@ def test_missing_dependency_is_named(book):
     ("cell", "message"),
     [
         ("x = [i for i in range(3)]", "name = literal"),
+        ("x = ", "line 1 of the parameters cell is no Python"),
         ("", "0 cells tagged 'parameters'"),
     ],
 )
@@ -168,6 +202,15 @@ def test_mumax3_script_goes_out_and_its_table_comes_back(book, paper_data):
     done = spinode("import-mumax3", "run.out", "--to", "run.nc")
     assert done.returncode == 0, done.stderr
     assert trajectory.load(book / "run.nc").sizes["time"] == 100
+
+
+def test_reservoir_runs_go_out_with_their_masked_series(book):
+    done = spinode("mx3", "mackey_glass_four_skyrmions", "--out", "cluster")
+    assert done.returncode == 0, done.stderr
+    sequence = trajectory.read_ovf(book / "cluster" / "sequence_Ku.ovf")
+    assert sequence.size == 10_000 * 50
+    assert float(sequence.min()) == pytest.approx(-0.25)
+    assert "i < 500000" in (book / "cluster" / "run.mx3").read_text()
 
 
 def test_engines_says_what_is_missing(book):

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from spinode.devices import SkyrmionDisk
 from spinode.drives import Drive, HeldSequence, PulseSequence, RandomSine, RandomSinePair
 from spinode.errors import InputError, SpinodeError
+from spinode.files import replacing
 from spinode.micromagnetics import recording
 from spinode.trajectory import read_ovf, read_table, resample
 
@@ -182,7 +183,7 @@ def _sine_lines(drive, variable, index, start):
 
 
 def write(folder: Path, *simulation, **options) -> Path:
-    """Write the script and its sequences to ``folder`` and return the script's path.
+    """Write the script and its sequences to ``folder``, each whole; return the script's path.
 
     Takes what `script` takes.
 
@@ -193,13 +194,10 @@ def write(folder: Path, *simulation, **options) -> Path:
     """
     text, sequences = script(*simulation, **options)
     path = Path(folder) / "run.mx3"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        for name, values in sequences.items():
-            path.with_name(f"{name}.ovf").write_text(_ovf(name, values))
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}.") from None
+    files = {f"{name}.ovf": _ovf(name, values) for name, values in sequences.items()}
+    for name, contents in (files | {path.name: text}).items():
+        with replacing(path.with_name(name)) as partial:
+            partial.write_text(contents)
     return path
 
 
