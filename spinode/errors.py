@@ -2,8 +2,8 @@
 
 
 class SpinodeError(Exception):
-    """Base of every error spinode raises on purpose; the command line prints it, exit code 2."""
+    """Base of every error spinode raises on purpose; the command line prints it, exit code 1."""
 
 
 class InputError(SpinodeError, ValueError):
-    """A value, file or name that cannot be used as given."""
+    """A value, file or name that cannot be used as given; exit code 2."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,22 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def check_writable(folder: Path) -> None:
+    """Make ``folder`` and see that a long job will be able to write there, before it starts.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made or is read-only.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror or error}.") from None
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write to {folder}: it is read-only.")
 
 
 def workbook_root() -> Path:

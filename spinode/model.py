@@ -8,6 +8,7 @@ hidden variables of the device (Takens' theorem). Equations 2 to 4 of the paper.
 from __future__ import annotations
 
 import pickle
+import struct
 from dataclasses import asdict
 from pathlib import Path
 
@@ -161,9 +162,9 @@ class SpinODE(nn.Module):
             contents = torch.load(path, weights_only=True)
         except FileNotFoundError:
             raise InputError(f"there is no model at {path}; train it first.") from None
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path} is no saved model: {reason}") from None
+        except (RuntimeError, OSError, EOFError, IndexError, struct.error, pickle.UnpicklingError):
+            # What PyTorch says of such a file advises to read it unsafely.
+            raise InputError(f"{path} is no saved model; train the model again.") from None
         if not isinstance(contents, dict) or contents.get("format") != _FORMAT:
             raise InputError(
                 f"{path} is not in this version's format ({_FORMAT}); train the model again."

@@ -118,6 +118,8 @@ def narma10(points: int, seed: int = 0) -> Task:
     ----------
     A. F. Atiya and A. G. Parlos, IEEE Trans. Neural Netw. 11, 697 (2000).
     """
+    if points < 11:
+        raise InputError(f"NARMA-10 looks ten points back: it needs more than {points} points.")
     u = np.random.default_rng(seed).uniform(0, 0.5, points)
     y = np.zeros(points)
     for n in range(9, points - 1):
@@ -140,6 +142,11 @@ def memory(points: int, delays: np.ndarray, seed: int = 0) -> Task:
 
 def _shifted(series: np.ndarray, delays: np.ndarray) -> np.ndarray:
     """Return the columns series[n - delay]; NaN where that lies outside."""
+    if np.abs(delays).max(initial=0) >= len(series):
+        raise InputError(
+            f"a task looks {np.abs(delays).max()} points away, but the series has {len(series)}; "
+            "make it longer, or look less far."
+        )
     columns = np.full((len(series), len(delays)), np.nan)
     for column, delay in zip(columns.T, delays, strict=True):
         if delay >= 0:

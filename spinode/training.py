@@ -11,7 +11,6 @@ import copy
 import hashlib
 import json
 import operator
-import os
 import time
 import zipfile
 from collections.abc import Callable, Sequence
@@ -29,7 +28,7 @@ from tqdm import tqdm
 from spinode import derivatives, kernels
 from spinode.drives import Drive
 from spinode.errors import InputError, SpinodeError
-from spinode.files import replacing
+from spinode.files import check_writable, replacing
 from spinode.forecast import cores
 from spinode.model import SpinODE
 from spinode.refinement import LevenbergMarquardt, free_forecast
@@ -405,7 +404,7 @@ class _Training:
         zeros = np.zeros_like(first)
         self.state = _State(first, first, zeros, zeros, self._generator.bit_generator.state)
         if self._checkpoint is not None:
-            _check_folder(self._checkpoint.parent)
+            check_writable(self._checkpoint.parent)
             if self._checkpoint.exists():
                 self._restore()
         self._saved = self._counted = time.monotonic()
@@ -579,16 +578,6 @@ def _stretch(name: str, samples) -> list[int]:
             f"not {samples!r}."
         ) from None
     return [first, stop]
-
-
-def _check_folder(folder: Path) -> None:
-    """Raise an InputError if the checkpoint could not be written, now rather than after hours."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror or error}.") from None
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"cannot write to {folder}: it is read-only.")
 
 
 def _check(settings: dict) -> None:

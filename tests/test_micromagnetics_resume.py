@@ -67,8 +67,15 @@ def test_a_foreign_checkpoint_is_refused(tmp_path, monkeypatch):
         simulate(DEVICE, DRIVE, checkpoint=checkpoint, **OPTIONS)
 
 
-def test_a_broken_checkpoint_is_refused(tmp_path):
+@pytest.mark.parametrize("content", [b"half a", b"", b"PK\x03\x04 cut short"])
+def test_a_broken_checkpoint_is_refused(tmp_path, content):
     checkpoint = tmp_path / "run.checkpoint"
-    checkpoint.write_bytes(b"half a")
+    checkpoint.write_bytes(content)
     with pytest.raises(InputError, match="no readable checkpoint"):
         simulate(DEVICE, DRIVE, checkpoint=checkpoint, **OPTIONS)
+
+
+def test_a_checkpoint_that_could_not_be_written_is_refused_at_once(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot write to .*file"):
+        simulate(DEVICE, DRIVE, checkpoint=tmp_path / "file" / "run.checkpoint", **OPTIONS)

@@ -49,9 +49,12 @@ def test_file_round_trip(tmp_path):
 def test_bad_files_and_values(tmp_path):
     with pytest.raises(InputError, match="no model at"):
         SpinODE.load(tmp_path / "none.pt")
-    (tmp_path / "text.pt").write_text("not a model")
+    for name, content in (("text", b"not a model"), ("empty", b""), ("junk", b"\x80\x02\x8a")):
+        (tmp_path / f"{name}.pt").write_bytes(content)
+        with pytest.raises(InputError, match=f"{name}.pt is no saved model"):
+            SpinODE.load(tmp_path / f"{name}.pt")
     with pytest.raises(InputError, match="no saved model"):
-        SpinODE.load(tmp_path / "text.pt")
+        SpinODE.load(tmp_path)
     torch.save({"format": "something else"}, tmp_path / "other.pt")
     with pytest.raises(InputError, match="format"):
         SpinODE.load(tmp_path / "other.pt")

@@ -151,3 +151,7 @@ def test_bad_input():
         reservoir.virtual_nodes(response, "mz", 2, 10e-12)
     with pytest.raises(InputError, match="simulate longer"):
         reservoir.virtual_nodes(response, "mz", 20, 8e-12)
+    with pytest.raises(InputError, match="looks 40 points away, but the series has 30"):
+        tasks.memory(30, np.arange(41))
+    with pytest.raises(InputError, match="needs more than 3 points"):
+        tasks.narma10(3)

@@ -5,6 +5,7 @@ at higher damping, then switch the drive on.
 """
 
 import time as clock
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import spinode
 from spinode.devices import SkyrmionDisk
 from spinode.drives import Drive
 from spinode.errors import InputError, SpinodeError
-from spinode.files import replacing
+from spinode.files import check_writable, replacing
 from spinode.micromagnetics import recording
 from spinode.micromagnetics.demag import mumax3, newell
 from spinode.micromagnetics.energy import effective_field
@@ -152,7 +153,10 @@ def run(
     pictures = np.empty((len(picture_rows), 3, *film.inside.shape))
     done, spent = 0, 0.0  # samples recorded, wall time of earlier attempts
     identity = recording.describe(device, drive, plan, demag, integrator.dt, spinode.__version__)
-    saved = None if checkpoint is None else _read(Path(checkpoint), identity)
+    saved = None
+    if checkpoint is not None:
+        check_writable(Path(checkpoint).parent)
+        saved = _read(Path(checkpoint), identity)
     if saved is None:
         integrator.start(relax(device, tensor))
     else:
@@ -224,7 +228,7 @@ def _read(path: Path, identity: str) -> dict[str, np.ndarray] | None:
         with np.load(path) as file:
             saved = dict(file)
         found = str(saved["identity"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is no readable checkpoint ({error}); delete it.") from None
     if found != identity:
         raise InputError(
