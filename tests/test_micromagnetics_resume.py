@@ -77,5 +77,5 @@ def test_a_broken_checkpoint_is_refused(tmp_path, content):
 
 def test_a_checkpoint_that_could_not_be_written_is_refused_at_once(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot write to .*file"):
+    with pytest.raises(InputError, match=r"cannot write to .*file"):
         simulate(DEVICE, DRIVE, checkpoint=tmp_path / "file" / "run.checkpoint", **OPTIONS)
