@@ -22,7 +22,7 @@ simulated_ns = 3.0
 # %%
 import holoviews as hv  # draws pictures that move
 
-hv.extension("bokeh", inline=True)  # their code comes with the notebook, not from the network
+hv.extension.inline = True  # their code comes with the notebook, not from the network
 
 # %%
 from dataclasses import replace

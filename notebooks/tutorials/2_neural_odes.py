@@ -22,7 +22,7 @@ driven_iterations = 600
 # %%
 import holoviews as hv  # draws pictures that move
 
-hv.extension("bokeh", inline=True)  # their code comes with the notebook, not from the network
+hv.extension.inline = True  # their code comes with the notebook, not from the network
 
 # %%
 import hvplot.pandas  # adds .hvplot to tables
@@ -63,7 +63,7 @@ def oscillator(x, v, time):
 time = step * np.arange(150)
 recording = torch.tensor(oscillator(2.0, 0.0, time))
 table = pd.DataFrame(recording.numpy(), columns=["x", "v"], index=pd.Index(time, name="time"))
-table.hvplot.line(xlabel="time (s)", ylabel="x (m), v (m/s)", group_label="", width=700, height=250)
+table.hvplot.line(xlabel="time (s)", ylabel="x (m), v (m/s)", width=700, height=250)
 
 # %% [markdown]
 # ## A network that will become the law
@@ -140,7 +140,7 @@ both = pd.DataFrame(
 )
 unseen_error = nrmse(both["neural ODE"].values, both["true"].values)
 print(f"NRMSE from an unseen start: {unseen_error:.1%}")
-both.hvplot.line(xlabel="time (s)", ylabel="x (m)", group_label="", width=700, height=250)
+both.hvplot.line(xlabel="time (s)", ylabel="x (m)", width=700, height=250)
 
 # %% [markdown]
 # One long spiral was enough, since it passes near every state of lower energy. Where it did *not*
@@ -235,7 +235,7 @@ ours = forecast(model, driven, initial=driven, interpolation="linear")
 held_out = nrmse(ours.x.values[1000:], driven.x.values[1000 : ours.sizes["time"]])
 print(f"trained on 160 s; NRMSE from 200 s on: {held_out:.1%}")
 pd.DataFrame({"true": driven.x.to_series(), "neural ODE": ours.x.to_series()}).hvplot.line(
-    xlabel="time (s)", ylabel="x (m)", group_label="", width=800, height=260
+    xlabel="time (s)", ylabel="x (m)", width=800, height=260
 )
 
 # %% [markdown]

@@ -21,7 +21,7 @@ simulated_ns = 12.0
 # %%
 import holoviews as hv  # draws pictures that move
 
-hv.extension("bokeh", inline=True)  # their code comes with the notebook, not from the network
+hv.extension.inline = True  # their code comes with the notebook, not from the network
 
 # %%
 from dataclasses import replace
@@ -168,7 +168,7 @@ for k in (1, 2):
 print({name: f"NRMSE {error:.1%}" for name, error in errors.items()})
 pd.DataFrame(
     {"true": data.x[450:].to_series(), **{n: run.to_series() for n, run in forecasts.items()}}
-).hvplot.line(xlabel="time (s)", ylabel="x (V)", group_label="", width=750, height=260)
+).hvplot.line(xlabel="time (s)", ylabel="x (V)", width=750, height=260)
 
 # %% [markdown]
 # With one value the best a law can do is to come to rest: where the slope is as often up as down,

@@ -22,7 +22,7 @@ refinements = 12
 # %%
 import holoviews as hv  # draws pictures that move
 
-hv.extension("bokeh", inline=True)  # their code comes with the notebook, not from the network
+hv.extension.inline = True  # their code comes with the notebook, not from the network
 
 # %%
 from dataclasses import replace
@@ -151,9 +151,7 @@ def skyrmion(series, minimum=-0.4):
 
 recall["skyrmion"] = capacity(skyrmion(task.inputs), task, ridge=1e-8)
 print({name: f"memory capacity {one.sum():.1f}" for name, one in recall.items()})
-pd.DataFrame(recall).hvplot.line(
-    xlabel="delay d (inputs)", ylabel="recall", group_label="", width=600, height=250
-)
+pd.DataFrame(recall).hvplot.line(xlabel="delay d (inputs)", ylabel="recall", width=600, height=250)
 
 # %% [markdown]
 # The skyrmion remembers far less: the present input and the two before, then nothing. Its breathing
@@ -210,7 +208,7 @@ curves = {
     ).nrmse,
 }
 pd.DataFrame(curves, index=pd.Index(np.arange(40), name="horizon H (steps)")).hvplot.line(
-    ylabel="NRMSE", group_label="", width=650, height=280
+    ylabel="NRMSE", width=650, height=280
 )
 
 # %% [markdown]

@@ -16,7 +16,7 @@ samples = 12000
 # %%
 import holoviews as hv  # draws pictures that move
 
-hv.extension("bokeh", inline=True)  # their code comes with the notebook, not from the network
+hv.extension.inline = True  # their code comes with the notebook, not from the network
 
 # %%
 import warnings
@@ -101,8 +101,9 @@ drive = xr.Dataset(
 first, second = (simulate(device, drive, seed=seed) for seed in (0, 1))
 part = slice(1000, 1080)
 pd.DataFrame(
-    {"first": first.voltage[part].to_series(), "second": second.voltage[part].to_series()}
-).hvplot.line(xlabel="time (s)", ylabel="voltage (V)", group_label="", width=750, height=260)
+    {"first": first.voltage[part].values, "second": second.voltage[part].values},
+    index=pd.Index(first.time[part].values * 1e6, name="time"),
+).hvplot.line(xlabel="time (us)", ylabel="voltage (V)", width=750, height=260)
 
 # %% [markdown]
 # ## A neural ODE learns the mean
@@ -183,7 +184,7 @@ deviation = pd.DataFrame(
 )
 print(f"input noise {level * 1e3:.1f} mV; spread (mV):", deviation.std().round(2).to_dict())
 deviation.hvplot.hist(
-    bins=60, alpha=0.5, normed=True, group_label="", xlabel="deviation (mV)", width=650, height=260
+    bins=60, alpha=0.5, normed=True, xlabel="deviation (mV)", width=650, height=260
 )
 
 # %% [markdown]
