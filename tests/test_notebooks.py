@@ -1,11 +1,13 @@
 """Every notebook runs from the top under the smoke profile, in the order of the pipeline."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +33,14 @@ def run(book, notebook):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert (book / "build" / "smoke" / f"{notebook}.ipynb").is_file()
+
+
+def printed(book, notebook, pattern):
+    """Return the numbers that ``pattern`` finds in what an executed notebook printed."""
+    cells = nbformat.read(book / "build" / "smoke" / f"{notebook}.ipynb", as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    text = "".join(output.text for output in outputs if output.output_type == "stream")
+    return [float(number) for number in re.search(pattern, text).groups()]
 
 
 def metrics(book, name):
@@ -83,6 +93,58 @@ def test_material_parameters(book):
     errors = metrics(book, "material_parameters")["frequency_error_ghz"]
     # the authors' weights, on the published test: 0.047 GHz
     assert errors["Ku, published, published"]["mean, bin rule"] == pytest.approx(0.047, abs=0.002)
+
+
+def test_oscillator(book):
+    run(book, "06_oscillator")
+    assert metrics(book, "oscillator")["nrmse"]
+    figures = list((book / "figures" / "smoke").glob("fig5*oscillator*.png"))
+    assert figures and figures[0].stat().st_size > 10_000
+
+
+def test_spoken_digits(book):
+    needs(book, "oscillator")
+    run(book, "07_spoken_digits")
+    figures = list((book / "figures" / "smoke").glob("fig5*digits*.png"))
+    assert figures and figures[0].stat().st_size > 10_000
+
+
+def test_tutorial_skyrmion(book):
+    run(book, "1_from_spin_to_skyrmion")
+    name = "1_from_spin_to_skyrmion"
+    (difference,) = printed(book, name, r"exact m_z: (\S+)")
+    assert difference < 1e-8
+    # 10.5 GHz from a ring-down of two nanoseconds; here half of one tells it roughly
+    (breathing,) = printed(book, name, r"breathing frequency: (\S+) GHz")
+    assert breathing == pytest.approx(10.5, abs=0.7)
+
+
+def test_tutorial_neural_odes(book):
+    run(book, "2_neural_odes")
+    (driven,) = printed(book, "2_neural_odes", r"NRMSE from 200 s on: (\S+)%")
+    assert driven < 60
+
+
+def test_tutorial_delays(book):
+    run(book, "3_delays")
+    # The van der Pol oscillator has two dimensions, whatever was trained.
+    one, two = printed(book, "3_delays", r"1 +(\S+)\n2 +(\S+)\n")
+    assert one > 0.5
+    assert two < 0.01
+
+
+def test_tutorial_reservoirs(book):
+    run(book, "4_reservoirs")
+    # An echo-state network remembers more than a skyrmion, and no more than it has nodes.
+    pattern = r"'echo-state network': 'memory capacity (\S+)', 'skyrmion': 'memory capacity (\S+)'"
+    network, skyrmion = printed(book, "4_reservoirs", pattern)
+    assert 0.5 < skyrmion < network < 50
+
+
+def test_tutorial_noise(book):
+    run(book, "5_noise")
+    estimate, true = printed(book, "5_noise", r"estimated (\S+) \+- \S+ V/sqrt\(s\), true (\S+)")
+    assert estimate == pytest.approx(true, rel=0.05)
 
 
 def test_report(book):

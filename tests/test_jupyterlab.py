@@ -1,0 +1,272 @@
+"""JupyterLab, as ``make lab`` starts it: opens every notebook from its text and runs it."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jupytext
+import pytest
+import requests
+import websocket
+from jupyter_server.services.kernels.connection.base import deserialize_binary_message
+
+from spinode.workbook import load_profile, section
+
+ROOT = Path(__file__).resolve().parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+# In the order of the pipeline: later ones read what earlier ones have left.
+NOTEBOOKS = [
+    path.relative_to(ROOT / "notebooks").as_posix()
+    for folder in ("", "sweeps", "tutorials")
+    for path in sorted((ROOT / "notebooks" / folder).glob("*.py"))
+]
+CHEAP = ["sweeps/train_one.py", "tutorials/2_neural_odes.py"]
+_START_SECONDS = 120
+_CELL_SECONDS = 600
+
+
+@dataclass
+class Lab:
+    """A running server: its address, its token and the workbook it serves."""
+
+    url: str
+    token: str
+    book: Path
+
+    def ask(self, method: str, path: str, **options) -> requests.Response:
+        headers = {"Authorization": f"token {self.token}"}
+        answer = requests.request(
+            method, f"{self.url}{path}", headers=headers, timeout=_CELL_SECONDS, **options
+        )
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:2000]}"
+        return answer
+
+    def open(self, notebook: str) -> dict:
+        """Return the notebook that the contents manager makes of a text."""
+        options = {"type": "notebook", "content": 1}
+        return self.ask("GET", f"api/contents/{notebook}", params=options).json()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The server of ``make lab``, over a copy of the workbook."""
+    book = tmp_path_factory.mktemp("book")
+    shutil.copytree(ROOT / "notebooks", book / "notebooks")
+    shutil.copytree(ROOT / "profiles", book / "profiles")
+    own = tmp_path_factory.mktemp("jupyter")
+    bin_folder = str(Path(sys.executable).parent)
+    environment = {
+        **os.environ,
+        "PATH": bin_folder + os.pathsep + os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "JUPYTER_CONFIG_DIR": str(own / "config"),
+        "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+        "JUPYTER_DATA_DIR": str(own / "data"),
+        "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
+        "IPYTHONDIR": str(own / "ipython"),
+    }
+    subprocess.run(
+        [sys.executable, "-m", "jupytext_config", *in_makefile(r"jupytext-config (.+?) >")],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    token = secrets.token_hex(16)
+    log = own / "server.log"
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [
+                *[sys.executable, "-m", "jupyterlab"],
+                *in_makefile(r"jupyter lab (.+)"),
+                "--no-browser",
+                "--allow-root",
+                "--ip=127.0.0.1",
+                f"--port={20000 + secrets.randbelow(20000)}",  # taken: the server tries others
+                f"--IdentityProvider.token={token}",
+            ],
+            cwd=book,
+            env=environment,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield Lab(wait_for(server, own / "runtime", log), token, book)
+    finally:
+        server.terminate()
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+@pytest.fixture(scope="module")
+def lab_with_data(lab, paper_data):
+    """The same, with the authors' data."""
+    (lab.book / "data").mkdir()
+    (lab.book / "data" / "published").symlink_to(paper_data, target_is_directory=True)
+    return lab
+
+
+def in_makefile(pattern: str) -> list[str]:
+    """Return the words of a command line in the Makefile, with its variables put in."""
+    words = re.search(pattern, MAKEFILE)[1]
+    variables = dict(re.findall(r"^(\w+) :?\??= *(.*)$", MAKEFILE, re.MULTILINE))
+    return re.sub(r"\$\((\w+)\)", lambda name: variables[name[1]], words).split()
+
+
+def wait_for(server: subprocess.Popen, runtime: Path, log: Path) -> str:
+    """Return the address of a server once it answers."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        for found in runtime.glob("jpserver-*.json"):
+            try:
+                url = json.loads(found.read_text("utf-8"))["url"]
+                requests.get(f"{url}api", timeout=5).raise_for_status()
+                return url
+            except (ValueError, requests.RequestException):
+                pass  # half written, or not listening yet
+        time.sleep(0.2)
+    raise AssertionError(f"the server did not start:\n{log.read_text('utf-8')[-3000:]}")
+
+
+@dataclass
+class Ran:
+    """What the cells of a notebook gave: printed text, and data by MIME type."""
+
+    printed: str = ""
+    shown: list[dict] = field(default_factory=list)
+
+    def all(self, mime: str) -> list[str]:
+        return [data[mime] for data in self.shown if mime in data]
+
+
+class Kernel:
+    """A kernel of the server, spoken to as JupyterLab does, through a websocket."""
+
+    def __init__(self, lab: Lab, notebook: str, name: str):
+        self._lab, self._session = lab, uuid.uuid4().hex
+        wanted = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": name}}
+        session = lab.ask("POST", "api/sessions", json=wanted).json()
+        self._id, kernel = session["id"], session["kernel"]["id"]
+        address = lab.url.replace("http", "ws", 1) + f"api/kernels/{kernel}/channels"
+        self._socket = websocket.create_connection(
+            f"{address}?session_id={self._session}&token={lab.token}", timeout=_CELL_SECONDS
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._socket.close()
+        self._lab.ask("DELETE", f"api/sessions/{self._id}")
+
+    def run(self, source: str, into: Ran) -> None:
+        """Execute a cell; an error of it fails the test."""
+        header = {
+            "msg_id": uuid.uuid4().hex,
+            "msg_type": "execute_request",
+            "session": self._session,
+            "username": "",
+            "version": "5.3",
+            "date": datetime.now(UTC).isoformat(),
+        }
+        content = {"code": source, "silent": False, "store_history": True, "allow_stdin": False}
+        request = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+        self._socket.send(json.dumps({**request, "channel": "shell", "buffers": []}))
+        replied = idle = False
+        while not (replied and idle):
+            message = self._receive()
+            if message["parent_header"].get("msg_id") != header["msg_id"]:
+                continue
+            kind, content = message["header"]["msg_type"], message["content"]
+            if kind == "stream":
+                assert "rate exceeded" not in content["text"], content["text"]
+                into.printed += content["text"]
+            elif kind in ("display_data", "execute_result"):
+                into.shown.append(content["data"])
+            elif kind == "error":
+                raise AssertionError("\n".join([source, *content["traceback"]]))
+            elif kind == "execute_reply":
+                replied = True
+                assert content["status"] == "ok", content
+            elif kind == "status":
+                idle = idle or content["execution_state"] == "idle"
+
+    def _receive(self) -> dict:
+        message = self._socket.recv()
+        if isinstance(message, bytes):
+            return deserialize_binary_message(message)
+        return json.loads(message)
+
+
+def run_all(lab: Lab, notebook: str) -> Ran:
+    """Open a notebook in the server and run it from the top with the smoke profile."""
+    opened = lab.open(notebook)["content"]
+    given = {"profile": "smoke", **load_profile("smoke").get(section(Path(notebook)), {})}
+    ran = Ran()
+    kernelspec = opened["metadata"].get("kernelspec", {"name": "python3"})  # text names none
+    with Kernel(lab, notebook, kernelspec["name"]) as kernel:
+        for cell in opened["cells"]:
+            if cell["cell_type"] == "code":
+                kernel.run(cell["source"], ran)
+            if "parameters" in cell["metadata"].get("tags", ()):
+                kernel.run("\n".join(f"{name} = {value!r}" for name, value in given.items()), ran)
+    return ran
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_text_opens_as_a_notebook(lab, notebook):
+    model = lab.open(notebook)
+    assert (model["type"], model["format"]) == ("notebook", "json")
+    text = jupytext.read(lab.book / "notebooks" / notebook)
+    seen = model["content"]["cells"]
+    assert [(c["cell_type"], c["source"]) for c in seen] == [
+        (c.cell_type, c.source) for c in text.cells
+    ]
+    tags = [c["metadata"].get("tags", []) for c in seen]
+    assert tags == [c.metadata.get("tags", []) for c in text.cells]
+    assert tags.count(["parameters"]) == 1
+
+
+def test_text_is_a_notebook_by_double_click(lab):
+    plugin = "@jupyterlab/docmanager-extension:plugin"
+    schema = lab.ask("GET", f"lab/api/settings/{plugin}").json()["schema"]
+    viewers = schema["properties"]["defaultViewers"]["default"]
+    assert viewers["python"] == "Jupytext Notebook"
+    # ... which is a viewer that jupytext's extension brings into the browser
+    page = lab.ask("GET", "lab").text
+    assert "jupyterlab-jupytext" in re.search(r'"federated_extensions": (\[.*?\])', page)[1]
+
+
+@pytest.mark.parametrize("notebook", CHEAP)
+def test_runs_in_the_kernel(lab_with_data, notebook):
+    ran = run_all(lab_with_data, notebook)
+    if notebook.startswith("sweeps"):
+        found = json.loads(
+            (lab_with_data.book / "results" / "smoke" / "train_one.json").read_text()
+        )
+        assert found["nrmse_trained"] < 1.2
+        return
+    assert re.search(r"NRMSE from an unseen start: [\d.]+%", ran.printed)
+    # Pictures: every one arrives, and so does the code that draws them, whole, not by address.
+    assert len(ran.all("application/vnd.holoviews_exec.v0+json")) >= 5
+    loaded = ran.all("application/vnd.holoviews_load.v0+json")
+    assert max(map(len, loaded)) > 1e6
+    assert not any("cdn.bokeh.org/bokeh/release/bokeh" in code for code in loaded)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_runs_from_the_top(lab_with_data, notebook):
+    run_all(lab_with_data, notebook)
