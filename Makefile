@@ -24,7 +24,7 @@ LAB_FLAGS := --ZMQChannelsWebsocketConnection.iopub_data_rate_limit=1e8
 .PHONY: help install paper test long lab lint clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile
+	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
 install: .venv/installed
 
