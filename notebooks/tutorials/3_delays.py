@@ -97,6 +97,7 @@ pd.concat(panes).hvplot.scatter(
     xlabel="x(t) (V)",
     ylabel="x(t+d) (V)",
     clabel="slope (V/s)",
+    colorbar=True,
     dynamic=False,
     cmap="coolwarm",
     size=8,
