@@ -16,8 +16,6 @@ PROFILE ?= quick
 PAPER_DATA ?= $(wildcard ../shared/paper-data)
 FSDD_DATA ?= $(wildcard ../shared/fsdd)
 BIN := .venv/bin
-# Interactive pictures bring their 6 MB of code along, more than Jupyter lets through by default.
-LAB_FLAGS := --ZMQChannelsWebsocketConnection.iopub_data_rate_limit=1e8
 
 .PHONY: help install paper test long lab lint clean
 
@@ -53,7 +51,7 @@ lint: install
 	$(BIN)/ruff format --check .
 
 lab: install
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks $(LAB_FLAGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks
 
 clean:
 	rm -rf .venv build
