@@ -18,8 +18,6 @@ FSDD_DATA ?= $(wildcard ../shared/fsdd)
 BIN := .venv/bin
 # A process a core; the tests of a file stay together, since some build on one another.
 PARALLEL := -n auto --dist loadfile
-# Interactive pictures bring their 6 MB of code along, more than Jupyter lets through by default.
-LAB_FLAGS := --ZMQChannelsWebsocketConnection.iopub_data_rate_limit=1e8
 
 .PHONY: help install paper test long lab lint clean
 
@@ -55,7 +53,7 @@ lint: install
 	$(BIN)/ruff format --check .
 
 lab: install
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks $(LAB_FLAGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks
 
 clean:
 	rm -rf .venv build

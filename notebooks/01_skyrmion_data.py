@@ -34,7 +34,6 @@ reference_duration = 1e-9
 from dataclasses import replace
 
 import holoviews as hv
-import hvplot.xarray  # noqa: F401
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
@@ -46,7 +45,6 @@ from spinode.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
 from spinode.trajectory import read_table, resample, save
 from spinode.workbook import outputs
 
-hv.extension("bokeh")
 plots.use_style()
 out = outputs(profile)
 for one in available_engines():

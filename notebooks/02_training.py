@@ -38,7 +38,6 @@ baselines = False
 import json
 from dataclasses import replace
 
-import hvplot.pandas  # noqa: F401 registers the .hvplot accessor
 import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt

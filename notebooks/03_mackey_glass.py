@@ -42,6 +42,7 @@ from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
+import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 from reservoirpy.nodes import Reservoir
@@ -271,9 +272,6 @@ plots.save_figure(figure, out.figures / "fig3_mackey_glass.png")
 plt.show()
 
 # %%
-import hvplot.pandas  # noqa: F401
-import pandas as pd
-
 everything = pd.DataFrame(
     {f"{name}, all points": np.log10(readout.nrmse) for name, readout in complete.items()}
     | {f"{name}, same points": curve for name, curve in curves.items()}

@@ -188,8 +188,6 @@ plots.save_figure(figure, out.figures / "speedup.png")
 plt.show()
 
 # %%
-import hvplot.pandas  # noqa: F401
-
 table["10,000 points, extrapolated (s)"].hvplot.barh(logx=True, width=850, height=250)
 
 # %% [markdown]

@@ -33,7 +33,6 @@ import json
 from dataclasses import replace
 
 import holoviews as hv
-import hvplot.pandas  # noqa: F401
 import numpy as np
 import pandas as pd
 import panel as pn
@@ -54,7 +53,7 @@ from spinode.trajectory import Channel, load, read_table, resample
 from spinode.workbook import outputs
 
 plots.use_style()
-pn.extension()
+pn.extension(inline=True)
 out = outputs(profile)
 spacing = 5e-12
 

@@ -14,13 +14,13 @@
 profile = "quick"
 
 # %%
-import hvplot.pandas  # noqa: F401 registers the .hvplot accessor
 from IPython.display import Markdown, display
 
-from spinode import comparison
+from spinode import comparison, plots
 from spinode.files import replacing, workbook_root
 from spinode.workbook import outputs
 
+plots.use_style()
 out = outputs(profile)
 root = workbook_root()
 

@@ -15,7 +15,6 @@ grid = "profiles/sweeps/few.yaml"
 # %%
 from pathlib import Path
 
-import hvplot.pandas  # noqa: F401 registers the .hvplot accessor
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 

@@ -44,8 +44,16 @@ _STYLE = {
 
 
 def use_style() -> None:
-    """Give all matplotlib figures of this process the workbook's style."""
+    """Give matplotlib figures the workbook's style, and tables and Datasets ``.hvplot``.
+
+    Interactive pictures bring Bokeh's code along, so that they show without a network.
+    """
     mpl.rcParams.update(_STYLE)
+    import holoviews as hv
+
+    hv.extension.inline = True
+    import hvplot.pandas
+    import hvplot.xarray  # noqa: F401
 
 
 def save_figure(figure: plt.Figure, path: Path) -> Path:
@@ -110,8 +118,6 @@ def interactive(trajectories: Mapping[str, xr.Dataset], variable: str, **options
     **options
         Passed on to ``hvplot.line``.
     """
-    import hvplot.xarray  # noqa: F401 registers the .hvplot accessor
-
     curves = []
     for label, dataset in trajectories.items():
         values = dataset[variable]

@@ -22,7 +22,6 @@ from jupyter_server.services.kernels.connection.base import deserialize_binary_m
 from spinode.workbook import load_profile, section
 
 ROOT = Path(__file__).resolve().parent.parent
-MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 # In the order of the pipeline: later ones read what earlier ones have left.
 NOTEBOOKS = [
     path.relative_to(ROOT / "notebooks").as_posix()
@@ -119,10 +118,8 @@ def lab_with_data(lab, paper_data):
 
 
 def in_makefile(pattern: str) -> list[str]:
-    """Return the words of a command line in the Makefile, with its variables put in."""
-    words = re.search(pattern, MAKEFILE)[1]
-    variables = dict(re.findall(r"^(\w+) :?\??= *(.*)$", MAKEFILE, re.MULTILINE))
-    return re.sub(r"\$\((\w+)\)", lambda name: variables[name[1]], words).split()
+    """Return the words of a command line in the Makefile."""
+    return re.search(pattern, (ROOT / "Makefile").read_text("utf-8"))[1].split()
 
 
 def wait_for(server: subprocess.Popen, runtime: Path, log: Path) -> str:

@@ -147,6 +147,7 @@ kick = PulseSequence("Ku", (8e5,), "Dind", pulse=3.6e-3, rest=3.5e-3)
 run, pictures = simulate(device, kick, spacing=5e-12, duration=simulated_ns * 1e-9, snapshots=2e-11)
 frames = pictures.m.sel(component="z")
 frames = frames.assign_coords(time=(frames.time * 1e9).round(3), x=frames.x * 1e9, y=frames.y * 1e9)
+frames.time.attrs = {"long_name": "time", "units": "ns"}
 frames.rename("mz").hvplot.image(
     x="x",
     y="y",
@@ -154,8 +155,9 @@ frames.rename("mz").hvplot.image(
     dynamic=False,
     cmap="RdBu_r",
     clim=(-1, 1),
-    width=380,
-    height=330,
+    data_aspect=1,
+    frame_width=280,
+    clabel="m_z",
     xlabel="x (nm)",
     ylabel="y (nm)",
 )
@@ -178,7 +180,7 @@ breathing = frequency[amplitude.argmax()]
 print(f"breathing frequency: {breathing / 1e9:.1f} GHz")
 
 # %% [markdown]
-# So a disk of 1256 spins, each with its own LLG, rings like a bell with one tone. That is the
+# So a disk of 1264 spins, each with its own LLG, rings like a bell with one tone. That is the
 # discovery the paper starts from: **the whole knot moves almost as if it were one oscillator**, and
 # an oscillator's law of motion is something a small network can learn from watching it
 # (tutorial 2), even though it sees $m_z$ and nothing else (tutorial 3).

@@ -179,8 +179,8 @@ errors.hvplot.image(
 #
 # </details>
 #
-# > **Exercise 2.** Set `window = 1` and train again. Is the forecast worse? Then do the same, with
-# > both windows, for a noisy recording:
+# > **Exercise 2.** Set `window = 1` and run again from the cell of the network on. Is the forecast
+# > worse? Then do the same, with both windows, for a noisy recording:
 # > `recording += 0.05 * torch.tensor(np.random.default_rng(1).normal(size=recording.shape))`.
 #
 # <details><summary>Solution</summary>

@@ -78,19 +78,26 @@ slopes.hvplot.scatter(
 # ## Two values are
 #
 # Against $x(t)$ and $x(t+d)$, the slope *is* a function: points that are neighbours in the plane
-# have the same colour. Move the slider to change $d$: too short, and all points lie on the
-# diagonal, where the two values say the same; too long, and the curve folds over itself.
+# have the same colour. Move the slider to change $d$: too short, and all points lie near the
+# diagonal, where the two values say the same. At half a period (3.4 s) they say the same again, up
+# to the sign.
 
 # %%
 panes = []
-for lag in (1, 2, 3, 5, 10, 20):
-    plane = pd.DataFrame({"x(t)": x[: -lag - 1], "x(t+d)": x[lag:-1], "d": round(lag * step, 1)})
+for lag in (1, 2, 3, 5, 10, 17):
+    plane = pd.DataFrame(
+        {"x(t)": x[: -lag - 1], "x(t+d)": x[lag:-1], "d (s)": round(lag * step, 1)}
+    )
     panes.append(plane.assign(slope=np.diff(x)[: -lag or None] / step))
 pd.concat(panes).hvplot.scatter(
     x="x(t)",
     y="x(t+d)",
     c="slope",
-    groupby="d",
+    groupby="d (s)",
+    xlabel="x(t) (V)",
+    ylabel="x(t+d) (V)",
+    clabel="slope (V/s)",
+    colorbar=True,
     dynamic=False,
     cmap="coolwarm",
     size=8,
@@ -121,7 +128,7 @@ def false_neighbours(signal, k, lag=1, tolerance=10.0):
 ks = range(1, 5)
 found = pd.Series({k: false_neighbours(x, k, lag=3) for k in ks}, name="false neighbours")
 print(found.to_string())
-found.hvplot.bar(xlabel="k", width=380, height=250)
+found.rename(index=str).hvplot.bar(xlabel="k", width=380, height=250)
 
 # %% [markdown]
 # > **Exercise 1.** What does the count say of a signal of pure noise?
@@ -204,7 +211,7 @@ skyrmion = pd.Series(
     {k: driven_false_neighbours(mz, force, k) for k in ks}, name="false neighbours, skyrmion"
 )
 print(skyrmion.to_string())
-skyrmion.hvplot.bar(xlabel="k", width=380, height=250)
+skyrmion.rename(index=str).hvplot.bar(xlabel="k", width=380, height=250)
 
 # %% [markdown]
 # With a second delay the false neighbours are gone, and more delays find none. Over a thousand

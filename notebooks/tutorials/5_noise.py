@@ -184,7 +184,13 @@ deviation = pd.DataFrame(
 )
 print(f"input noise {level * 1e3:.1f} mV; spread (mV):", deviation.std().round(2).to_dict())
 deviation.hvplot.hist(
-    bins=60, alpha=0.5, normed=True, xlabel="deviation (mV)", width=650, height=260
+    bins=60,
+    alpha=0.5,
+    normed=True,
+    ylabel="density (1/mV)",
+    xlabel="deviation (mV)",
+    width=650,
+    height=260,
 )
 
 # %% [markdown]
