@@ -47,7 +47,8 @@ display(Markdown(comparison.summary(root)))
 
 # %%
 verdicts = ours.verdict.str.partition(":")[0].value_counts().rename("numbers")
-display(verdicts.hvplot.bar(xlabel="verdict", ylabel="numbers of the paper", width=420, height=260))
+table = verdicts.rename_axis("verdict").reset_index()
+display(table.hvplot.bar(x="verdict", y="numbers", width=420, height=260))
 differing = ours[ours.verdict.str.startswith("differs")]
 counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
 lines = [f"Of {len(ours)} numbers: {counted}."]
