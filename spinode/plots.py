@@ -158,7 +158,7 @@ def loss_curves(ax: plt.Axes, histories: Mapping[str, xr.Dataset], claim: float)
         )
     ax.axhline(claim, color="0.5", linestyle="--", linewidth=1)
     ax.annotate(
-        "paper, k = 2", (1, claim), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+        " paper, k = 2", (0, claim), xycoords=("axes fraction", "data"), ha="left", va="top"
     )
     ax.set_xlabel("training iteration")
     ax.set_ylabel("full-trajectory MSE")
