@@ -17,20 +17,22 @@ profile = "quick"
 iterations = 2000
 width = 100
 train_samples = 50000
+noise_iterations = 1000
 utterances = 10
 published_input_noise = 0.02
 seed = 0
 
 # %%
+import hvplot.pandas  # noqa: F401
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
-from spinode import multiplexing, paper, plots, speech
+from spinode import multiplexing, paper, plots, sde, speech
 from spinode.cochlea import cochleagram, spectrogram
 from spinode.model import SpinODE
-from spinode.noise import equivalent_input_noise, langevin_strength
+from spinode.noise import input_noise_strength, langevin_strength
 from spinode.oscillator import NanoOscillator, simulate
 from spinode.recognition import recognize
 from spinode.training import fit
@@ -68,10 +70,10 @@ for name, front_end in front_ends.items():
 #
 # The cochlear one is that of notebook 06. The spectrogram drives the oscillator differently (the
 # authors measured it at another working point), so it gets 5 ms of its own. The noise at the input
-# is estimated from the same 5 ms.
+# is estimated from the same 5 ms, and so is the neural SDE, whose noise comes from within.
 
 # %%
-models, input_noise = {}, {}
+models, noisy_models, input_noise = {}, {}, {}
 for name in front_ends:
     drive = multiplexing.as_drive(list(drives[name][0, 0, :9])).isel(
         time=slice(0, train_samples + 2)
@@ -82,6 +84,7 @@ for name in front_ends:
         recorded = multiplexing.as_trajectory(list(states[name]["oscillator"][0, 0, :9]), drive)
     if name == "cochlear":
         model = SpinODE.load(out.data / "oscillator" / "cochlear_k2.pt")
+        noisy_model = sde.NeuralSDE.load(out.data / "oscillator" / "cochlear_sde")
     else:
         model = SpinODE(
             Channel("voltage", "V", scale=0.1),
@@ -101,9 +104,12 @@ for name in front_ends:
             checkpoint=out.checkpoints / f"oscillator_{name}.checkpoint",
         )
         model.save(out.data / "spoken_digits" / f"{name}_k2.pt")
-    models[name] = model
+        noisy_model = sde.NeuralSDE(model, seed=seed)
+        sde.fit(noisy_model, recorded, iterations=noise_iterations, seed=seed)
+        noisy_model.save(out.data / "spoken_digits" / f"{name}_sde")
+    models[name], noisy_models[name] = model, noisy_model
     strength = langevin_strength(model, recorded)
-    input_noise[name] = equivalent_input_noise(model, recorded, seed=seed)
+    input_noise[name] = input_noise_strength(model, recorded, "held").value
     print(f"{name}: noise {strength} V/sqrt(s), at the input {input_noise[name] * 1e3:.1f} mV")
 
 # %% [markdown]
@@ -115,6 +121,9 @@ for name, model in models.items():
     states[name]["Neural ODE"] = multiplexing.forecast_states(model, played)
     states[name]["Neural ODE with noise"] = multiplexing.forecast_states(
         model, played, noise=input_noise[name], seed=seed + 2
+    )
+    states[name]["neural SDE"] = multiplexing.simulate_states(
+        noisy_models[name], played, seed=seed + 4
     )
     states[name]["acoustic channels alone"] = acoustics[name]
 if paper.locate(paper.MODELS["oscillator"].path):
@@ -146,12 +155,13 @@ display(rates.T.style.format("{:.3f}"))
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
 colors = {
-    "oscillator": "black",
-    "Neural ODE": plots.COLORS["k = 2"],
-    "Neural ODE with noise": plots.COLORS["k = 1"],
+    "oscillator": plots.COLORS["measured"],
     "acoustic channels alone": plots.COLORS["drive"],
-    "authors' network": plots.COLORS["k = 3"],
-    "authors' network with noise": plots.COLORS["k = 4"],
+    "Neural ODE": plots.COLORS["k = 2"],
+    "Neural ODE with noise": plots.COLORS["input noise, held"],
+    "neural SDE": plots.COLORS["neural SDE"],
+    "authors' network": plots.COLORS["published"],
+    "authors' network with noise": plots.COLORS["echo-state network"],
 }
 for letter, panel, (name, by_recognizer) in zip("ab", panels, results.items(), strict=True):
     for recognizer, result in by_recognizer.items():
@@ -177,6 +187,19 @@ figure.supxlabel(
 plots.save_figure(figure, out.figures / "fig5_recognition.png")
 plt.show()
 
+# %%
+pd.concat({name: rates[name].stack() for name in results}, axis=1).reset_index(
+    names=["N", "recognizer"]
+).hvplot.line(
+    x="N",
+    y=list(results),
+    by="recognizer",
+    subplots=False,
+    ylabel="recognition rate",
+    width=850,
+    height=400,
+)
+
 # %% [markdown]
 # Which digits are taken for which, with the most training:
 
@@ -198,7 +221,10 @@ plt.show()
 
 # %%
 gaps = {
-    name: float(abs(by["Neural ODE with noise"].rate - by["oscillator"].rate).max())
+    name: {
+        recognizer: float(abs(by[recognizer].rate - by["oscillator"].rate).max())
+        for recognizer in ("Neural ODE", "Neural ODE with noise", "neural SDE")
+    }
     for name, by in results.items()
 }
 metrics = {
@@ -222,9 +248,12 @@ metrics = {
 }
 out.write_metrics("spoken_digits", metrics)
 lines = [
-    f"- **{name}**: the Neural ODE with noise is within {100 * gap:.1f} percentage points of the "
-    f"oscillator ({float(results[name]['oscillator'].rate[0]):.1%} at N = 1, "
-    f"{float(results[name]['oscillator'].rate[-1]):.1%} at the largest N)."
+    f"- **{name}**: the Neural ODE with noise is within "
+    f"{100 * gap['Neural ODE with noise']:.1f} percentage points of the oscillator "
+    f"({float(results[name]['oscillator'].rate[0]):.1%} at N = 1, "
+    f"{float(results[name]['oscillator'].rate[-1]):.1%} at the largest N), the neural SDE within "
+    f"{100 * gap['neural SDE']:.1f}, the Neural ODE without noise within "
+    f"{100 * gap['Neural ODE']:.1f}."
     for name, gap in gaps.items()
 ]
 display(Markdown("\n".join(lines)))
