@@ -16,7 +16,7 @@
 profile = "quick"
 delays = [1, 2]
 width = 100
-iterations = 2000
+iterations = 6000
 train_samples = 50000
 noise_levels = [1.5, 3.0, 6.0]
 noise_iterations = 1000

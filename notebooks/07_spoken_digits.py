@@ -14,7 +14,7 @@
 
 # %% tags=["parameters"]
 profile = "quick"
-iterations = 2000
+iterations = 6000
 width = 100
 train_samples = 50000
 noise_iterations = 1000

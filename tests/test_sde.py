@@ -6,6 +6,7 @@ import torch
 import xarray as xr
 
 from spinode import sde as neural
+from spinode import training
 from spinode.errors import InputError
 from spinode.model import SpinODE
 from spinode.oscillator import NanoOscillator
@@ -23,7 +24,7 @@ def model(k=1, width=16):
         Channel("voltage", "V", scale=0.1),
         (Channel("drive", "V", scale=0.1),),
         sample_spacing=SPACING,
-        time_scale=8e-6,
+        time_scale=RELAXATION,
         k=k,
         width=width,
     )
@@ -61,14 +62,21 @@ def process(spread, seed, samples=20_000):
     return recording.assign(voltage=("time", volts)), likelihood
 
 
+def trained(drift, recording):
+    train = {"interpolation": "linear", "train": (0, 19_990), "window": 5, "batch": 200}
+    training.fit(drift, recording, iterations=400, **train, progress=False)
+    sde = NeuralSDE(drift)
+    fit(sde, recording, iterations=500, batch=500, learning_rate=5e-3, progress=False)
+    return sde
+
+
 @pytest.fixture(scope="module")
 def fitted():
     """Neural SDEs of a process with constant and with uneven noise, by noise and k."""
     found = {}
     for spread, k in ((uniform, 1), (uneven, 1), (uneven, 2)):
-        sde = NeuralSDE(model(k))
         recording, _ = process(spread, seed=1)
-        fit(sde, recording, iterations=1200, batch=500, learning_rate=1e-2, progress=False)
+        sde = trained(model(k), recording)
         found[spread, k] = sde
     return found
 
@@ -85,7 +93,7 @@ def test_finds_the_transition_density(fitted, spread, k):
     assert np.sqrt(np.mean((ratio - 1) ** 2)) < 0.05
     # What is lost against the true process, in nats a sample of a recording it never saw.
     lost = likelihood[k:].mean() - found.log_likelihood.values.mean()
-    assert -0.002 < lost < 0.02
+    assert -0.002 < lost < 0.005
 
 
 def test_strength_is_that_of_the_white_noise(fitted):
@@ -124,9 +132,7 @@ def test_simulation_and_likelihood_are_one_model(fitted, k, monkeypatch):
 def test_noise_of_the_embedded_oscillator_is_constant():
     device = NanoOscillator(noise=4.0)
     heard, other = (measure(device, random_drive(20_000, seed), seed=seed) for seed in (1, 2))
-    sde = NeuralSDE(model(k=2, width=32))
-    fit(sde, heard, iterations=1000, batch=500, learning_rate=5e-3, progress=False)
-    strength = one_step_densities(sde, other).strength.values
+    strength = one_step_densities(trained(model(k=2, width=24), heard), other).strength.values
     assert strength.mean() == pytest.approx(4.0, rel=0.1)
     assert strength.std() < 0.1 * 4.0
 
