@@ -23,7 +23,9 @@ published_input_noise = 0.02
 seed = 0
 
 # %%
-import hvplot.pandas  # noqa: F401
+import holoviews as hv
+import hvplot.pandas  # adds .hvplot to tables
+import hvplot.xarray  # noqa: F401 adds .hvplot to datasets
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
@@ -153,7 +155,7 @@ rates = pd.concat(
 display(rates.T.style.format("{:.3f}"))
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
+figure, panels = plt.subplots(1, 2, figsize=(10, 4.6), sharey=True)
 colors = {
     "oscillator": plots.COLORS["measured"],
     "acoustic channels alone": plots.COLORS["drive"],
@@ -171,37 +173,49 @@ for letter, panel, (name, by_recognizer) in zip("ab", panels, results.items(), s
             result.spread,
             color=colors[recognizer],
             capsize=2,
+            linewidth=3 if recognizer == "oscillator" else 1.4,
+            alpha=0.5 if recognizer == "oscillator" else 1.0,
+            linestyle="--" if recognizer == "neural SDE" else "-",
             label=recognizer,
         )
     for recognizer, published in paper.recognition_rates(name).items():
         panel.plot(
             np.arange(1, len(published) + 1), published, color=colors[recognizer], linewidth=0.6
         )
-    panel.set(title=f"{letter}  {name}; device: {sources[name]}", xlabel="training utterances N")
-    panel.title.set_fontsize(8)
+    panel.set(title=f"{letter}  {name} front end", xlabel="training utterances N")
 panels[0].set_ylabel("recognition rate")
-panels[0].legend(fontsize=7, loc="lower right")
-figure.supxlabel(
-    "bars: standard deviation over choices; thin: published, for other speakers", fontsize=8
+handles = {
+    label: handle
+    for panel in panels
+    for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+}
+figure.legend(handles.values(), handles, loc="outside lower center", ncols=4, fontsize=8)
+figure.suptitle(
+    f"speech: {corpus.name}; device: {', '.join(sorted(set(sources.values())))}\n"
+    "bars: standard deviation over choices; thin lines: published, for other speakers",
+    fontsize=8,
 )
 plots.save_figure(figure, out.figures / "fig5_recognition.png")
 plt.show()
 
 # %%
-pd.concat({name: rates[name].stack() for name in results}, axis=1).reset_index(
-    names=["N", "recognizer"]
-).hvplot.line(
-    x="N",
-    y=list(results),
-    by="recognizer",
-    subplots=False,
-    ylabel="recognition rate",
-    width=850,
-    height=400,
-)
+hv.Layout(
+    [
+        rates[name].hvplot.line(
+            title=name,
+            xlabel="training utterances N",
+            ylabel="recognition rate",
+            group_label="recognizer",
+            color=[colors[recognizer] for recognizer in rates[name]],
+            width=850,
+            height=320,
+        )
+        for name in results
+    ]
+).cols(1)
 
 # %% [markdown]
-# Which digits are taken for which, with the most training:
+# Which digits are taken for which, with the most training (per cent of the digits spoken):
 
 # %%
 figure, panels = plt.subplots(2, 2, figsize=(7.5, 7))
@@ -213,8 +227,39 @@ for row, (name, by_recognizer) in zip(panels, results.items(), strict=True):
         panel.set(title=f"{name}, {recognizer}", xlabel="answered", ylabel="spoken")
         panel.set_xticks(range(10))
         panel.set_yticks(range(10))
+        for spoken, answered in np.argwhere(shares.values >= 0.05):
+            share = float(shares[spoken, answered])
+            shade = "white" if share > 0.5 else "black"
+            panel.text(
+                answered,
+                spoken,
+                f"{100 * share:.0f}",
+                ha="center",
+                va="center",
+                size=6,
+                color=shade,
+            )
 plots.save_figure(figure, out.figures / "fig5_confusion.png")
 plt.show()
+
+# %%
+hv.Layout(
+    [
+        by_recognizer[recognizer]
+        .confusion.isel(trained=-1)
+        .hvplot.heatmap(
+            x="answered",
+            y="spoken",
+            C="confusion",
+            title=f"{name}, {recognizer}",
+            cmap="Greys",
+            width=420,
+            height=360,
+        )
+        for name, by_recognizer in results.items()
+        for recognizer in ("oscillator", "Neural ODE with noise")
+    ]
+).cols(2)
 
 # %% [markdown]
 # ## What was found
