@@ -14,23 +14,27 @@
 
 # %% tags=["parameters"]
 profile = "quick"
-iterations = 2000
+iterations = 6000
 width = 100
 train_samples = 50000
+noise_iterations = 1000
 utterances = 10
 published_input_noise = 0.02
 seed = 0
 
 # %%
+import holoviews as hv
+import hvplot.pandas  # adds .hvplot to tables
+import hvplot.xarray  # noqa: F401 adds .hvplot to datasets
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
-from spinode import multiplexing, paper, plots, speech
+from spinode import multiplexing, paper, plots, sde, speech
 from spinode.cochlea import cochleagram, spectrogram
 from spinode.model import SpinODE
-from spinode.noise import equivalent_input_noise, langevin_strength
+from spinode.noise import input_noise_strength, langevin_strength
 from spinode.oscillator import NanoOscillator, simulate
 from spinode.recognition import recognize
 from spinode.training import fit
@@ -68,10 +72,10 @@ for name, front_end in front_ends.items():
 #
 # The cochlear one is that of notebook 06. The spectrogram drives the oscillator differently (the
 # authors measured it at another working point), so it gets 5 ms of its own. The noise at the input
-# is estimated from the same 5 ms.
+# is estimated from the same 5 ms, and so is the neural SDE, whose noise comes from within.
 
 # %%
-models, input_noise = {}, {}
+models, noisy_models, input_noise = {}, {}, {}
 for name in front_ends:
     drive = multiplexing.as_drive(list(drives[name][0, 0, :9])).isel(
         time=slice(0, train_samples + 2)
@@ -82,6 +86,7 @@ for name in front_ends:
         recorded = multiplexing.as_trajectory(list(states[name]["oscillator"][0, 0, :9]), drive)
     if name == "cochlear":
         model = SpinODE.load(out.data / "oscillator" / "cochlear_k2.pt")
+        noisy_model = sde.NeuralSDE.load(out.data / "oscillator" / "cochlear_sde")
     else:
         model = SpinODE(
             Channel("voltage", "V", scale=0.1),
@@ -101,9 +106,12 @@ for name in front_ends:
             checkpoint=out.checkpoints / f"oscillator_{name}.checkpoint",
         )
         model.save(out.data / "spoken_digits" / f"{name}_k2.pt")
-    models[name] = model
+        noisy_model = sde.NeuralSDE(model, seed=seed)
+        sde.fit(noisy_model, recorded, iterations=noise_iterations, seed=seed)
+        noisy_model.save(out.data / "spoken_digits" / f"{name}_sde")
+    models[name], noisy_models[name] = model, noisy_model
     strength = langevin_strength(model, recorded)
-    input_noise[name] = equivalent_input_noise(model, recorded, seed=seed)
+    input_noise[name] = input_noise_strength(model, recorded, "held").value
     print(f"{name}: noise {strength} V/sqrt(s), at the input {input_noise[name] * 1e3:.1f} mV")
 
 # %% [markdown]
@@ -115,6 +123,9 @@ for name, model in models.items():
     states[name]["Neural ODE"] = multiplexing.forecast_states(model, played)
     states[name]["Neural ODE with noise"] = multiplexing.forecast_states(
         model, played, noise=input_noise[name], seed=seed + 2
+    )
+    states[name]["neural SDE"] = multiplexing.simulate_states(
+        noisy_models[name], played, seed=seed + 4
     )
     states[name]["acoustic channels alone"] = acoustics[name]
 if paper.locate(paper.MODELS["oscillator"].path):
@@ -144,14 +155,15 @@ rates = pd.concat(
 display(rates.T.style.format("{:.3f}"))
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
+figure, panels = plt.subplots(1, 2, figsize=(10, 4.6), sharey=True)
 colors = {
-    "oscillator": "black",
-    "Neural ODE": plots.COLORS["k = 2"],
-    "Neural ODE with noise": plots.COLORS["k = 1"],
+    "oscillator": plots.COLORS["measured"],
     "acoustic channels alone": plots.COLORS["drive"],
-    "authors' network": plots.COLORS["k = 3"],
-    "authors' network with noise": plots.COLORS["k = 4"],
+    "Neural ODE": plots.COLORS["k = 2"],
+    "Neural ODE with noise": plots.COLORS["input noise, held"],
+    "neural SDE": plots.COLORS["neural SDE"],
+    "authors' network": plots.COLORS["published"],
+    "authors' network with noise": plots.COLORS["echo-state network"],
 }
 for letter, panel, (name, by_recognizer) in zip("ab", panels, results.items(), strict=True):
     for recognizer, result in by_recognizer.items():
@@ -161,24 +173,49 @@ for letter, panel, (name, by_recognizer) in zip("ab", panels, results.items(), s
             result.spread,
             color=colors[recognizer],
             capsize=2,
+            linewidth=3 if recognizer == "oscillator" else 1.4,
+            alpha=0.5 if recognizer == "oscillator" else 1.0,
+            linestyle="--" if recognizer == "neural SDE" else "-",
             label=recognizer,
         )
     for recognizer, published in paper.recognition_rates(name).items():
         panel.plot(
             np.arange(1, len(published) + 1), published, color=colors[recognizer], linewidth=0.6
         )
-    panel.set(title=f"{letter}  {name}; device: {sources[name]}", xlabel="training utterances N")
-    panel.title.set_fontsize(8)
+    panel.set(title=f"{letter}  {name} front end", xlabel="training utterances N")
 panels[0].set_ylabel("recognition rate")
-panels[0].legend(fontsize=7, loc="lower right")
-figure.supxlabel(
-    "bars: standard deviation over choices; thin: published, for other speakers", fontsize=8
+handles = {
+    label: handle
+    for panel in panels
+    for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+}
+figure.legend(handles.values(), handles, loc="outside lower center", ncols=4, fontsize=8)
+figure.suptitle(
+    f"speech: {corpus.name}; device: {', '.join(sorted(set(sources.values())))}\n"
+    "bars: standard deviation over choices; thin lines: published, for other speakers",
+    fontsize=8,
 )
 plots.save_figure(figure, out.figures / "fig5_recognition.png")
 plt.show()
 
+# %%
+hv.Layout(
+    [
+        rates[name].hvplot.line(
+            title=name,
+            xlabel="training utterances N",
+            ylabel="recognition rate",
+            group_label="recognizer",
+            color=[colors[recognizer] for recognizer in rates[name]],
+            width=850,
+            height=320,
+        )
+        for name in results
+    ]
+).cols(1)
+
 # %% [markdown]
-# Which digits are taken for which, with the most training:
+# Which digits are taken for which, with the most training (per cent of the digits spoken):
 
 # %%
 figure, panels = plt.subplots(2, 2, figsize=(7.5, 7))
@@ -190,15 +227,49 @@ for row, (name, by_recognizer) in zip(panels, results.items(), strict=True):
         panel.set(title=f"{name}, {recognizer}", xlabel="answered", ylabel="spoken")
         panel.set_xticks(range(10))
         panel.set_yticks(range(10))
+        for spoken, answered in np.argwhere(shares.values >= 0.05):
+            share = float(shares[spoken, answered])
+            shade = "white" if share > 0.5 else "black"
+            panel.text(
+                answered,
+                spoken,
+                f"{100 * share:.0f}",
+                ha="center",
+                va="center",
+                size=6,
+                color=shade,
+            )
 plots.save_figure(figure, out.figures / "fig5_confusion.png")
 plt.show()
+
+# %%
+hv.Layout(
+    [
+        by_recognizer[recognizer]
+        .confusion.isel(trained=-1)
+        .hvplot.heatmap(
+            x="answered",
+            y="spoken",
+            C="confusion",
+            title=f"{name}, {recognizer}",
+            cmap="Greys",
+            width=420,
+            height=360,
+        )
+        for name, by_recognizer in results.items()
+        for recognizer in ("oscillator", "Neural ODE with noise")
+    ]
+).cols(2)
 
 # %% [markdown]
 # ## What was found
 
 # %%
 gaps = {
-    name: float(abs(by["Neural ODE with noise"].rate - by["oscillator"].rate).max())
+    name: {
+        recognizer: float(abs(by[recognizer].rate - by["oscillator"].rate).max())
+        for recognizer in ("Neural ODE", "Neural ODE with noise", "neural SDE")
+    }
     for name, by in results.items()
 }
 metrics = {
@@ -222,9 +293,12 @@ metrics = {
 }
 out.write_metrics("spoken_digits", metrics)
 lines = [
-    f"- **{name}**: the Neural ODE with noise is within {100 * gap:.1f} percentage points of the "
-    f"oscillator ({float(results[name]['oscillator'].rate[0]):.1%} at N = 1, "
-    f"{float(results[name]['oscillator'].rate[-1]):.1%} at the largest N)."
+    f"- **{name}**: the Neural ODE with noise is within "
+    f"{100 * gap['Neural ODE with noise']:.1f} percentage points of the oscillator "
+    f"({float(results[name]['oscillator'].rate[0]):.1%} at N = 1, "
+    f"{float(results[name]['oscillator'].rate[-1]):.1%} at the largest N), the neural SDE within "
+    f"{100 * gap['neural SDE']:.1f}, the Neural ODE without noise within "
+    f"{100 * gap['Neural ODE']:.1f}."
     for name, gap in gaps.items()
 ]
 display(Markdown("\n".join(lines)))

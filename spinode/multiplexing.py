@@ -21,7 +21,10 @@ from spinode import paper
 from spinode.errors import InputError
 from spinode.forecast import ForecastWarning, forecast
 from spinode.model import SpinODE
+from spinode.noise import NoisyDrive
 from spinode.oscillator import NanoOscillator, simulate
+from spinode.sde import NeuralSDE
+from spinode.sde import simulate as simulate_sde
 from spinode.speech import RATE, Corpus
 from spinode.trajectory import label
 
@@ -147,8 +150,9 @@ def forecast_states(
     played : object array
         Drives of shape (nodes, frames) in V.
     noise : float
-        Standard deviation of Gaussian noise on the samples of the drive (V), the paper's way to
-        let a deterministic model answer as a noisy device does.
+        Standard deviation of Gaussian noise on the drive (V), a new value every sample
+        (`spinode.noise.NoisyDrive`): the paper's way to let a deterministic model answer as a
+        noisy device does.
     seed : int
         Seed of that noise.
 
@@ -171,9 +175,9 @@ def forecast_states(
         # The drive goes on at zero, so that no state is read off the delayed outputs.
         drive = as_drive([played[index], np.zeros((1, model.k - 1))])
         if noise > 0:
-            generator = np.random.default_rng(seeds[index])
-            drive["drive"] = drive.drive + generator.normal(0, noise, drive.sizes["time"])
-        run = forecast(model, drive, initial=rest, interpolation="linear")
+            run = forecast(model, NoisyDrive(drive, noise, seed=seeds[index]), initial=rest)
+        else:
+            run = forecast(model, drive, initial=rest, interpolation="linear")
         if run.sizes["time"] < drive.sizes["time"]:
             raise InputError(
                 f"the forecast of recording {index} left the range the model was trained in; "
@@ -186,6 +190,44 @@ def forecast_states(
         # Said once for all recordings; noise may reach a little further.
         warnings.simplefilter("ignore", ForecastWarning)
         return _each_index(respond, played.shape)
+
+
+def simulate_states(sde: NeuralSDE, played: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Return the states that a neural SDE simulates for every drive of an object array.
+
+    Parameters
+    ----------
+    sde : NeuralSDE
+        Of an oscillator; each simulation begins at rest and has noise of its own.
+    played : object array
+        Drives of shape (nodes, frames) in V.
+    seed : int
+        Seed of the noise.
+
+    Raises
+    ------
+    InputError
+        If a simulation leaves the range of outputs that the model was trained in.
+
+    Warns
+    -----
+    ForecastWarning
+        As `forecast_states`.
+    """
+    sde = deepcopy(sde).float()
+    seeds = np.random.SeedSequence(seed).generate_state(played.size).reshape(played.shape)
+    rest = np.zeros(sde.drift.k)
+
+    def respond(index):
+        drive = as_drive(played[index])
+        try:
+            run = simulate_sde(sde, drive, initial=rest, seed=int(seeds[index]))
+        except InputError as error:
+            raise InputError(f"recording {index}: {error}") from None
+        return as_states(run.voltage.values, len(played[index]))
+
+    _warn_of_untrained(sde.drift, played)
+    return _each_index(respond, played.shape)
 
 
 def _warn_of_untrained(model: SpinODE, played: np.ndarray) -> None:

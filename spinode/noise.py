@@ -19,7 +19,7 @@ from spinode.errors import InputError
 from spinode.forecast import forecast
 from spinode.model import SpinODE
 from spinode.stages import StageInputs
-from spinode.trajectory import delay_embed
+from spinode.trajectory import delay_embed, spacing_of
 
 _BLOCKS = 50  # into which the residuals are cut to see how far their mean is uncertain
 _SHORTEST = 1000  # samples; fewer say little beside the terms of the polynomial
@@ -66,31 +66,15 @@ def one_step_residuals(model: SpinODE, trajectory: xr.Dataset) -> xr.Dataset:
     InputError
         If the trajectory is too short or does not fit the model.
     """
-    k, step = model.k, model.step
-    output = trajectory[model.output.name].values.astype(float)
-    if len(output) < _SHORTEST:
+    k = model.k
+    states, driven, last = transitions(model, trajectory)
+    if len(last) < _SHORTEST - k:
         raise InputError(
-            f"noise is estimated from at least {_SHORTEST} samples, not {len(output)}."
+            f"noise is estimated from at least {_SHORTEST} samples, not {len(last) + k}."
         )
-    source = StageInputs(model, trajectory, start=float(trajectory.time[0]), interpolation="linear")
-    stages = model.normalize_inputs(source.between(0, len(output) - 1))
-    states = delay_embed(model.output.normalize(output), k)[:-1]
-    # Row m holds every input's delays at third m of a sample.
-    rows = len(stages) - 3 * (k - 1)
-    delayed = np.stack([stages[3 * j : 3 * j + rows] for j in range(k)], axis=-1)
-    delayed = delayed.reshape(rows, -1)
-    dtype = next(model.parameters()).dtype
-    forecasts, memory = np.empty(len(states)), np.empty(len(states))
-    for first in range(0, len(states), _ROWS):
-        here = np.arange(first, min(first + _ROWS, len(states)))
-        state = torch.tensor(states[here], dtype=dtype, requires_grad=True)
-        driven = [torch.tensor(delayed[3 * here + stage], dtype=dtype) for stage in range(4)]
-        last = _runge_kutta(model, state, driven, step)[:, -1]
-        (slope,) = torch.autograd.grad(last.sum(), state)
-        forecasts[here] = last.detach().numpy()
-        memory[here] = slope[:, -1].numpy()
-    residual = output[k:] - model.output.restore(forecasts)
-    known = np.column_stack([states, *delayed[: 3 * len(states) : 3].T, delayed[3::3, -1]])
+    forecasts, memory = expectations(model, states, driven)
+    residual = model.output.scale * (last - forecasts)
+    known = np.column_stack([states, driven[0], driven[3][:, -1]])
     residual, slope = _unpredictable(residual, known, column=k - 1)
     memory += slope / model.output.scale
     return xr.Dataset(
@@ -130,8 +114,81 @@ def _cubic(known: np.ndarray) -> np.ndarray:
     return np.column_stack(products)
 
 
-def _runge_kutta(model: SpinODE, state, driven, step: float):
+def transitions(
+    model: SpinODE, trajectory: xr.Dataset
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut a trajectory into single steps: where each starts, what drives it, what comes out.
+
+    Parameters
+    ----------
+    model : SpinODE
+    trajectory : Dataset
+        As for `one_step_residuals`.
+
+    Returns
+    -------
+    states : array, shape (steps, k)
+        Normalized delayed outputs before each step.
+    driven : array, shape (4, steps, n_inputs * k)
+        Normalized delayed inputs at the four stages of each step.
+    last : array, shape (steps,)
+        The sample that each step adds to the state, normalized.
+
+    Raises
+    ------
+    InputError
+        If the trajectory does not fit the model.
+    """
+    k = model.k
+    if model.output.name not in trajectory:
+        raise InputError(f"the trajectory lacks the model's output {model.output.name}.")
+    output = model.output.normalize(trajectory[model.output.name].values.astype(float))
+    if len(output) <= k:
+        raise InputError(f"a step of a model with k = {k} takes {k + 1} samples; give more.")
+    if not np.isfinite(output).all():
+        raise InputError(f"the trajectory's {model.output.name} holds NaN; cut or repair it.")
+    source = StageInputs(model, trajectory, start=float(trajectory.time[0]), interpolation="linear")
+    thirds = model.normalize_inputs(source.between(0, len(output) - 1))
+    # Row m holds every input's delays at third m of a sample.
+    rows = len(thirds) - 3 * (k - 1)
+    delayed = np.stack([thirds[3 * j : 3 * j + rows] for j in range(k)], axis=-1)
+    delayed = delayed.reshape(rows, -1)
+    steps = len(output) - k
+    driven = np.stack([delayed[stage : stage + 3 * steps : 3] for stage in range(4)])
+    return delay_embed(output, k)[:-1], driven, output[k:]
+
+
+def expectations(
+    model: SpinODE, states: np.ndarray, driven: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the last sample that the model expects after each step, and its memory.
+
+    Parameters
+    ----------
+    model : SpinODE
+    states, driven : array
+        From `transitions`.
+
+    Returns
+    -------
+    forecasts, memory : array, shape (steps,)
+        The expected sample, normalized, and its derivative by the last sample before it.
+    """
+    dtype = next(model.parameters()).dtype
+    forecasts, memory = np.empty(len(states)), np.empty(len(states))
+    for first in range(0, len(states), _ROWS):
+        here = slice(first, first + _ROWS)
+        state = torch.tensor(states[here], dtype=dtype, requires_grad=True)
+        last = one_step(model, state, torch.tensor(driven[:, here], dtype=dtype))[:, -1]
+        (slope,) = torch.autograd.grad(last.sum(), state)
+        forecasts[here] = last.detach().numpy()
+        memory[here] = slope[:, -1].numpy()
+    return forecasts, memory
+
+
+def one_step(model: SpinODE, state: torch.Tensor, driven: torch.Tensor) -> torch.Tensor:
     """Return the state one step later (3/8 rule), given the inputs at its four stages."""
+    step = model.step
     k1 = model(state, driven[0])
     k2 = model(state + step / 3 * k1, driven[1])
     k3 = model(state + step * (k2 - k1 / 3), driven[2])
@@ -162,15 +219,27 @@ def langevin_strength(model: SpinODE, trajectory: xr.Dataset) -> Estimate:
         itself has wrong is not part of it.
     """
     steps = one_step_residuals(model, trajectory)
-    square = steps.residual.values**2 / _kick(steps.memory.values, model.sample_spacing)
+    square = steps.residual.values**2 / kick_variance(steps.memory.values, model.sample_spacing)
+    return _root_mean(square)
+
+
+def _root_mean(square: np.ndarray) -> Estimate:
+    """Return the root of the mean, with the standard error from the means of blocks."""
     means = np.array([block.mean() for block in np.array_split(square, _BLOCKS)])
-    strength = np.sqrt(square.mean())
-    error = means.std(ddof=1) / np.sqrt(_BLOCKS)
-    return Estimate(float(strength), float(error / (2 * strength)))
+    root = np.sqrt(square.mean())
+    return Estimate(float(root), float(means.std(ddof=1) / np.sqrt(_BLOCKS) / (2 * root)))
 
 
-def _kick(memory: np.ndarray, spacing: float) -> np.ndarray:
-    """Return the variance (s) of a step's noise for unit strength."""
+def kick_variance(memory: np.ndarray, spacing: float) -> np.ndarray:
+    """Return the variance (s) of a step's noise for unit strength.
+
+    Parameters
+    ----------
+    memory : array
+        By what factor a deviation relaxes in a step.
+    spacing : float
+        Length of the step (s).
+    """
     decay = -np.log(np.clip(memory, 1e-3, 1 - 1e-6))
     return spacing * -np.expm1(-2 * decay) / (2 * decay)
 
@@ -215,3 +284,95 @@ def equivalent_input_noise(model: SpinODE, trajectory: xr.Dataset, *, seed: int 
     )
     noise, _ = _unpredictable(deviation[k:], known)
     return float(probe * noise.std() / (moved - quiet).std())
+
+
+class NoisyDrive:
+    """A sampled input, linear between its samples, with white noise: a new value every sample.
+
+    Noise that is added to the samples, and so joined by lines as the input is, lacks the fast part
+    of a device's thermal noise. Here each value is held for a sample instead.
+
+    Parameters
+    ----------
+    inputs : Dataset
+        Evenly spaced samples of one input over ``time``, from zero on.
+    noise : float
+        Standard deviation of the noise, in the units of the input.
+    seed : int
+        Seed of the noise.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+    duration : float
+        As of every drive (`spinode.drives.Drive`).
+    """
+
+    def __init__(self, inputs: xr.Dataset, noise: float, *, seed: int = 0):
+        (self._name,) = self.inputs = tuple(inputs.data_vars)
+        self._time, self._values = inputs.time.values, inputs[self._name].values
+        self._spacing = spacing_of(inputs)
+        self.duration = float(self._time[-1])
+        self._noise = noise * np.random.default_rng(seed).standard_normal(self._time.size)
+
+    def sample(self, time: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the input at ``time`` (s)."""
+        # A millionth of a sample absorbs the rounding of times.
+        held = np.floor(np.asarray(time) / self._spacing + 1e-6).astype(int)
+        held = np.clip(held, 0, self._time.size - 1)
+        return {self._name: np.interp(time, self._time, self._values) + self._noise[held]}
+
+
+# What one noise value adds to the input at the four stages of the step it begins with, and of the
+# step before.
+_SHAPES = {
+    "held": ((1, 1, 1, 0), (0, 0, 0, 1)),
+    "joined": ((1, 2 / 3, 1 / 3, 0), (0, 1 / 3, 2 / 3, 1)),
+}
+
+
+def input_noise_spread(model: SpinODE, trajectory: xr.Dataset, shape: str) -> np.ndarray:
+    """Return how much unit noise at the input makes every next sample of the output vary.
+
+    Parameters
+    ----------
+    model : SpinODE
+        Trained model with one input.
+    trajectory : Dataset
+        As for `one_step_residuals`.
+    shape : {"held", "joined"}
+        Noise as of `NoisyDrive`, or added to the samples and joined by lines as they are.
+
+    Returns
+    -------
+    array, shape (steps,)
+        Standard deviation of the output, given the k samples before it, for noise of standard
+        deviation 1 in the units of the input; to first order.
+    """
+    (channel,) = model.inputs
+    states, driven, _ = transitions(model, trajectory)
+    variance, probe = np.zeros(len(states)), 1e-4
+    for value in range(model.k + 1):
+        change = np.zeros((4, 1, model.k))
+        for delay, part in zip((value, value - 1), _SHAPES[shape], strict=True):
+            if 0 <= delay < model.k:
+                change[:, 0, delay] += part
+        moved, back = (
+            expectations(model, states, driven + sign * probe * change)[0] for sign in (1, -1)
+        )
+        variance += ((moved - back) / (2 * probe)) ** 2
+    return np.sqrt(variance) * model.output.scale / channel.scale
+
+
+def input_noise_strength(model: SpinODE, trajectory: xr.Dataset, shape: str) -> Estimate:
+    """Estimate the noise at the input that explains a recording, by maximum likelihood.
+
+    As `langevin_strength`, for another noise: that of `input_noise_spread`.
+
+    Returns
+    -------
+    Estimate
+        Standard deviation of the noise, in the units of the input, with its standard error.
+    """
+    steps = one_step_residuals(model, trajectory)
+    return _root_mean((steps.residual.values / input_noise_spread(model, trajectory, shape)) ** 2)

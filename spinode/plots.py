@@ -26,6 +26,10 @@ COLORS = {
     "k = 3": "#009E73",
     "k = 4": "#CC79A7",
     "drive": "#999999",
+    "measured": "#000000",
+    "input noise, held": "#D55E00",
+    "input noise, joined": "#E69F00",
+    "neural SDE": "#009E73",
 }
 
 _STYLE = {

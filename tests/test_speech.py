@@ -15,6 +15,7 @@ from spinode.forecast import ForecastWarning, forecast
 from spinode.model import SpinODE
 from spinode.multiplexing import as_drive, as_states, drives, features, mask, read_session
 from spinode.oscillator import NanoOscillator
+from spinode.sde import NeuralSDE, simulate
 from spinode.trajectory import Channel
 
 
@@ -219,6 +220,24 @@ def test_drives_beyond_the_trained_range_are_told_of_once(small_model):
     with pytest.warns(ForecastWarning, match="6 of 6 recordings .* -0.01 to 0.01 V") as told:
         multiplexing.forecast_states(small_model, drives_of_different_lengths())
     assert len(told) == 1
+
+
+def test_simulations_side_by_side_are_those_one_by_one(small_model):
+    played = drives_of_different_lengths()
+    sde = NeuralSDE(small_model)
+    states = multiplexing.simulate_states(sde, played, seed=1)
+    seeds = np.random.SeedSequence(1).generate_state(6).reshape(2, 3)
+    for index in np.ndindex(played.shape):
+        alone = simulate(
+            NeuralSDE(small_model).float(),
+            as_drive(played[index]),
+            initial=np.zeros(2),
+            seed=int(seeds[index]),
+        )
+        np.testing.assert_allclose(states[index], as_states(alone.voltage.values, 20))
+    small_model.trained_range = {"voltage": (-1e-6, 1e-6), "drive": (-1, 1)}
+    with pytest.raises(InputError, match=r"recording \(0, 0\): the simulation left the range"):
+        multiplexing.simulate_states(NeuralSDE(small_model), played[:, :1])
 
 
 def test_forecast_that_leaves_the_trained_range_is_refused(small_model):
