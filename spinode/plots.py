@@ -63,7 +63,7 @@ def use_style() -> None:
 def save_figure(figure: plt.Figure, path: Path) -> Path:
     """Write ``figure`` as PNG, whole or not at all; return the path."""
     with replacing(path) as partial:
-        figure.savefig(partial, format="png")
+        figure.savefig(partial, format="png", bbox_inches="tight")
     return path
 
 
