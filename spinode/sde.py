@@ -31,6 +31,7 @@ import numpy as np
 import torch
 import xarray as xr
 from numba import njit
+from threadpoolctl import threadpool_limits
 from torch import nn
 from tqdm import tqdm
 
@@ -187,7 +188,9 @@ def fit(
     optimizer = torch.optim.Adam(sde.parameters(), lr=learning_rate)
     annealing = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations)
     likelihood = np.empty(iterations)
-    with tqdm(total=iterations, desc="noise", unit="it", disable=not progress) as bar:
+    bar = tqdm(total=iterations, desc="noise", unit="it", disable=not progress)
+    # Threads gain little on matrices of this size, and on a busy machine wait for one another.
+    with threadpool_limits(1, "openmp"), bar:
         for iteration in range(iterations):
             rows = torch.randint(len(last), (batch,), generator=generator)
             mean, log_spread = sde(states[rows], driven[:, rows])
