@@ -266,7 +266,8 @@ for column, (parameter, scale, units) in enumerate(
         for name in models:
             style = {"color": plots.COLORS[name], "marker": mark, "markersize": 4}
             found = frequencies[test, name]
-            upper.plot(levels, found["fit"] / 1e9, linestyle="", label=name, **style)
+            label = None if name in upper.get_legend_handles_labels()[1] else name
+            upper.plot(levels, found["fit"] / 1e9, linestyle="", label=label, **style)
             lower.plot(levels, differences[test, name]["bin"], linestyle=line, **style)
     lower.axhline(0.195, color="0.5", linestyle="--", linewidth=1)
     lower.set(xlabel=units, ylabel="error (GHz)")
@@ -384,7 +385,7 @@ corners = np.array([[left, bottom], [right, bottom], [right, top], [left, top], 
 ax.plot(corners[:, 0] / 1e5, corners[:, 1] * 1e3, "--", color="0.5", label="trained range")
 figure.colorbar(marks, label="frequency error (GHz)")
 ax.set(xlabel="$K_u$ (1e5 J/m3)", ylabel="$D$ (1e-3 J/m2)")
-ax.legend(loc="upper left", fontsize=8)
+ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8)
 plots.save_figure(figure, out.figures / "fig4_where_it_breaks.png")
 plt.show()
 

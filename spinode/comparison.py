@@ -291,7 +291,7 @@ def claims() -> list[Claim]:
                 f"digits, {front_end}: largest difference of recognition between the oscillator "
                 "and its forecast with noise (the paper's is that of the spectrogram)",
                 fig5["recognition_gap"],
-                _at("spoken_digits", "largest_gap", front_end),
+                _at("spoken_digits", "largest_gap", front_end, "Neural ODE with noise"),
                 "{:.1%}",
                 _at("spoken_digits", "device", front_end),
             )
