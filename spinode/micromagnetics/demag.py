@@ -139,7 +139,7 @@ def _midpoint(offset, cell):
     return result
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _multiply(xx, yy, zz, xy, field):
     """Apply the tensor to a transformed magnetization, in place."""
     for j in range(xx.shape[0]):

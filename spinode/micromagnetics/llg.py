@@ -35,7 +35,7 @@ _ONE = np.uintp(1)  # unsigned, or numba guards against negative indices and can
 _FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
-@njit(cache=True, error_model="numpy", fastmath=_FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _stage(start, stop, width, m, slow, edge, a, d, k, alpha, base, c, out):
     """Write base + c * torque(m) to out, for flat cells start to stop."""
     mx, my, mz = m[0], m[1], m[2]
@@ -58,7 +58,7 @@ def _stage(start, stop, width, m, slow, edge, a, d, k, alpha, base, c, out):
         qz[i] = oz[i] - c * (x * by - y * bx)
 
 
-@njit(cache=True, error_model="numpy", fastmath=_FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _normalize(m):
     for i in range(m.shape[1]):
         norm = np.sqrt(m[0, i] ** 2 + m[1, i] ** 2 + m[2, i] ** 2)
@@ -68,7 +68,7 @@ def _normalize(m):
         m[2, i] *= scale
 
 
-@njit(cache=True, error_model="numpy", fastmath=_FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _extrapolate(history, weights, out):
     a, b, c = history[0], history[1], history[2]
     wa, wb, wc = weights[0], weights[1], weights[2]
@@ -76,7 +76,7 @@ def _extrapolate(history, weights, out):
         out[i] = wa * a[i] + wb * b[i] + wc * c[i]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _advance(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
     """Step through the rows of d and k; return the new m and the two arrays left over."""
     start, stop, width = span
