@@ -182,7 +182,7 @@ for name, (one, sequence) in models.items():
     begun = perf_counter()
     response = forecast(one, sequence, initial=rest, every=2, progress=True)
     forecasted = perf_counter()
-    if response.sizes["time"] < nodes * points:
+    if response.sizes["time"] < masked.size:
         reached = float(response.time[-1]) * 1e9
         print(
             f"{name}: the forecast left the trained range after {reached:.0f} ns; no curve for it."
