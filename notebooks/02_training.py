@@ -237,9 +237,9 @@ plt.show()
 # ## Four skyrmions
 #
 # Four skyrmions in a larger disk, pinned by random grains, push one another about. Two delays of
-# their mean $m_z$ are enough here, too; the paper reports a mean squared error of 5e-3. But they are
-# not the whole state: refined for too long, the network fits what it cannot see, forecasts unseen
-# time worse and, driven otherwise, may blow up. A few refinements are best.
+# their mean $m_z$ are enough here, too; the paper reports a mean squared error of 5e-3. But they
+# are not the whole state: refined for too long, the network fits what it cannot see, forecasts
+# unseen time worse and, driven otherwise, may blow up. A few refinements are best.
 
 # %%
 four_source, recorded, four_drive = recording(FOUR_SKYRMIONS, paper.FOUR_SKYRMIONS_TABLE)
