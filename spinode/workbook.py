@@ -19,6 +19,9 @@ from spinode import provenance
 from spinode.errors import InputError, SpinodeError
 from spinode.files import replacing, workbook_root
 
+# How long (s) a kernel may take to start or to answer: it may share its core with many others.
+_PATIENCE = 300
+
 # --- what a notebook writes -----------------------------------------------------------------
 
 
@@ -378,7 +381,7 @@ def execute(
     node = _read(notebook)
     import nbformat
     import papermill
-    from nbclient.exceptions import DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     with (
@@ -389,12 +392,25 @@ def execute(
         source = Path(scratch) / target.name
         nbformat.write(node, source)
         try:
-            papermill.execute_notebook(source, target, parameters=parameters, km=kernel, **options)
+            papermill.execute_notebook(
+                source,
+                target,
+                parameters=parameters,
+                km=kernel,
+                start_timeout=_PATIENCE,
+                iopub_timeout=_PATIENCE,
+                **options,
+            )
         except PapermillExecutionError as error:
             raise NotebookError(_failure(notebook, error)) from None
         except DeadKernelError:
             raise NotebookError(
                 f"{notebook.name}: its kernel died, out of memory or killed from outside."
+            ) from None
+        except CellTimeoutError:  # an OSError, too
+            raise NotebookError(
+                f"{notebook.name}: its kernel did not answer for {_PATIENCE} s; the machine is too "
+                "busy."
             ) from None
         except OSError as error:
             raise InputError(f"cannot write {target}: {error.strerror or error}.") from None

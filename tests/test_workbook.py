@@ -144,6 +144,18 @@ def test_outside_a_workbook(tmp_path, monkeypatch):
         workbook.find_notebook("02_training")
 
 
+def test_kernel_that_does_not_answer_is_no_unwritable_file(book, monkeypatch):
+    import papermill
+    from nbclient.exceptions import CellTimeoutError
+
+    def late(*arguments, **options):
+        raise CellTimeoutError("Timeout waiting for IOPub output.")
+
+    monkeypatch.setattr(papermill, "execute_notebook", late)
+    with pytest.raises(workbook.NotebookError, match="did not answer for 300 s"):
+        workbook.run("demo")
+
+
 def test_missing_dependency_is_named(book):
     hide = "import sys; sys.modules['jupytext'] = None; from spinode.cli import main; main()"
     done = subprocess.run(
