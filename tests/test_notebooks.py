@@ -150,7 +150,7 @@ def test_report(book):
     needs(book, "skyrmion_data", "training", "mackey_glass", "speedup", "material_parameters")
     run(book, "08_paper_against_workbook")
     report = (book / "results" / "smoke" / "report.md").read_text()
-    assert "one skyrmion, k = 2, full-trajectory MSE" in report
+    assert "one skyrmion, k = 2: full-trajectory MSE" in report
 
 
 def test_sweep(book):
