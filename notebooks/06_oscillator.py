@@ -25,7 +25,6 @@ seed = 0
 # %%
 from dataclasses import replace
 
-import hvplot.pandas  # noqa: F401
 import numpy as np
 import pandas as pd
 from IPython.display import Audio, Markdown, display

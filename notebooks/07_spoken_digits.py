@@ -24,8 +24,6 @@ seed = 0
 
 # %%
 import holoviews as hv
-import hvplot.pandas  # adds .hvplot to tables
-import hvplot.xarray  # noqa: F401 adds .hvplot to datasets
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display

@@ -17,7 +17,7 @@ from typing import Any
 
 from spinode import provenance
 from spinode.errors import InputError, SpinodeError
-from spinode.files import replacing, workbook_root
+from spinode.files import check_writable, replacing, workbook_root
 
 # How long (s) a kernel may take to start or to answer: it may share its core with many others.
 _PATIENCE = 300
@@ -102,15 +102,8 @@ def outputs(profile: str) -> Outputs:
             inputs=inputs,
         )
     for folder in vars(folders).values():
-        _make(folder)
+        check_writable(folder)
     return folders
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror or error}.") from None
 
 
 # --- names ----------------------------------------------------------------------------------
@@ -336,7 +329,7 @@ def run(
 
     root = workbook_root()
     target = root / "build" / profile / f"{path.stem}.ipynb"
-    _make(target.parent)
+    check_writable(target.parent)
     try:
         execute(path, target, parameters, root=root, stdout_file=sys.stdout, stderr_file=sys.stderr)
     except NotebookError as error:
