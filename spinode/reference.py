@@ -21,8 +21,8 @@ def torchdiffeq_forecast(
 ) -> xr.Dataset:
     """Forecast with ``torchdiffeq.odeint(..., method="rk4")``, as the authors' scripts do.
 
-    Time is carried along as a last component of the state, and tells the slope which input to
-    look up.
+    Time is carried along as a last component of the state, and every delay of the input is a
+    function of it: here a look-up in samples at every stage of the solver.
 
     Parameters
     ----------
@@ -48,13 +48,14 @@ def torchdiffeq_forecast(
     source = StageInputs(model, inputs, interpolation=interpolation)
     values = model.normalize_inputs(source.between(0, steps + k - 1))
     thirds = torch.as_tensor(values, dtype=dtype)
-    delays = 3 * torch.arange(k)
+
+    def driven(time):
+        return thirds[torch.round(time * (3 / model.step)).long()]
 
     def slope(_, state):
         time = state[-1:]
-        stage = torch.round(time * (3 / model.step)).long()
-        driven = thirds[stage + delays].T.reshape(-1)
-        return torch.cat((model(state[:-1], driven), torch.ones_like(time)))
+        delays = torch.cat([driven(time + j * model.step) for j in range(k)])
+        return torch.cat((model(state[:-1], delays.T.reshape(-1)), torch.ones_like(time)))
 
     first = np.append(model.output.normalize(np.asarray(initial, float)), 0.0)
     state = torch.as_tensor(first, dtype=dtype)

@@ -53,6 +53,8 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path, request):
     whole, whole_pictures = simulate(DEVICE, DRIVE, **OPTIONS)
     xr.testing.assert_equal(resumed, whole)
     xr.testing.assert_equal(resumed_pictures, whole_pictures)
+    for run in (resumed, whole):
+        assert 0 < run.attrs["relaxation_wall_time"] < run.attrs["wall_time"]
 
 
 def test_a_foreign_checkpoint_is_refused(tmp_path, monkeypatch):

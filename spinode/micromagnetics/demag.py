@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 from numba import njit
+from rocket_fft import c2c, c2r, r2c  # SciPy's transforms, for compiled code
 
 MU0 = 4e-7 * np.pi
 
@@ -140,14 +141,33 @@ def _midpoint(offset, cell):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _multiply(xx, yy, zz, xy, field):
+def _multiply(spectra, field):
     """Apply the tensor to a transformed magnetization, in place."""
+    xx, yy, zz, xy = spectra
     for j in range(xx.shape[0]):
         for i in range(xx.shape[1]):
             x, y, z = field[0, j, i], field[1, j, i], field[2, j, i]
             field[0, j, i] = xx[j, i] * x + xy[j, i] * y
             field[1, j, i] = xy[j, i] * x + yy[j, i] * y
             field[2, j, i] = zz[j, i] * z
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def remote_at(m, kernel, out):
+    """Write the remote field in T to ``out``, shape (3, ny, nx) as ``m``; for `Demag.kernel`."""
+    spectra, scale, rows, spectrum, padded = kernel
+    ny, nx = m.shape[1:]
+    height, width = padded.shape[1], rows.shape[2]
+    along_x, along_y = np.array([2]), np.array([1])
+    rows[:, :, :nx] = m * -scale
+    rows[:, :, nx:] = 0.0
+    r2c(rows, spectrum, along_x, True, 1.0, 1)
+    # Rows beyond the layer are padding: the transforms along x skip them.
+    c2c(spectrum, padded, along_y, True, 1.0, 1)
+    _multiply(spectra, padded)
+    c2c(padded, padded, along_y, False, 1.0 / height, 1)
+    c2r(padded[:, :ny], rows, along_x, False, 1.0 / width, 1)
+    out[...] = rows[:, :, :nx]
 
 
 @lru_cache(maxsize=16)  # building a tensor takes longer than a thousand fields
@@ -166,7 +186,8 @@ def _spectra(ny, nx, aspect, tensor, local):
             kernel = kernel * np.sign(height - 2 * j) * np.sign(width - 2 * i)
         kernel[0, 0] -= own[name]
         spectra[name] = scipy.fft.rfft2(kernel).real
-    return (height, width), spectra, own["zz"] - own["xx"]
+    ordered = tuple(spectra[name] for name in ("xx", "yy", "zz", "xy"))
+    return (height, width), ordered, own["zz"] - own["xx"]
 
 
 class Demag:
@@ -191,6 +212,9 @@ class Demag:
     local : float
         Strength in T of the local field ``-local * mz`` along z. Its isotropic part is left out:
         it is parallel to m and exerts no torque.
+    kernel : tuple
+        What `remote_at`, the compiled inside of `remote`, takes: the transformed tensor, the scale
+        in T, and working memory, so that no two threads may share it.
 
     Notes
     -----
@@ -211,14 +235,19 @@ class Demag:
         tensor: Callable = newell,
         wavenumber: float | None = None,
     ):
-        self._shape = (ny, nx)
         local = None
         if wavenumber is not None:
             local = -np.expm1(-wavenumber * thickness) / (wavenumber * thickness)
-        self._padded, self._spectra, anisotropy = _spectra(ny, nx, thickness / cell, tensor, local)
-        self._scale = MU0 * Msat
-        self.local = self._scale * anisotropy
-        self._input = np.zeros((3, *self._padded))
+        (height, width), spectra, anisotropy = _spectra(ny, nx, thickness / cell, tensor, local)
+        scale = MU0 * Msat
+        self.local = scale * anisotropy
+        self.kernel = (
+            spectra,
+            scale,
+            np.zeros((3, ny, width)),
+            np.zeros((3, ny, width // 2 + 1), complex),
+            np.zeros((3, height, width // 2 + 1), complex),
+        )
 
     def remote(self, m: np.ndarray) -> np.ndarray:
         """Return the field in T, shape (3, ny, nx), of the remote part at each cell.
@@ -228,10 +257,6 @@ class Demag:
         m : ndarray, shape (3, ny, nx)
             Magnetization, zero outside the geometry.
         """
-        ny, nx = self._shape
-        np.multiply(m, -self._scale, out=self._input[:, :ny, :nx])
-        field = scipy.fft.rfft2(self._input)
-        _multiply(**self._spectra, field=field)
-        # Rows beyond the layer are padding: the second transform can skip them.
-        rows = scipy.fft.ifft(field, axis=1, overwrite_x=True)[:, :ny]
-        return scipy.fft.irfft(rows, self._padded[1], axis=2)[:, :, :nx]
+        field = np.empty(m.shape)
+        remote_at(m, self.kernel, field)
+        return field

@@ -152,6 +152,7 @@ def run(
     picture_rows = plan.picture_rows
     pictures = np.empty((len(picture_rows), 3, *film.inside.shape))
     done, spent = 0, 0.0  # samples recorded, wall time of earlier attempts
+    relaxed = 0.0  # wall time at which the drive began
     identity = recording.describe(device, drive, plan, demag, integrator.dt, spinode.__version__)
     saved = None
     if checkpoint is not None:
@@ -159,9 +160,10 @@ def run(
         saved = _read(Path(checkpoint), identity)
     if saved is None:
         integrator.start(relax(device, tensor))
+        relaxed = clock.monotonic() - started
     else:
         integrator.restore(saved)
-        done, spent = len(saved["rows"]), float(saved["spent"])
+        done, spent, relaxed = len(saved["rows"]), float(saved["spent"]), float(saved["relaxed"])
         rows[:done] = saved["rows"]
         pictures[: len(saved["pictures"])] = saved["pictures"]
 
@@ -171,6 +173,7 @@ def run(
                 file,
                 identity=identity,
                 spent=spent + clock.monotonic() - started,
+                relaxed=relaxed,
                 rows=rows[:done],
                 pictures=pictures[: np.searchsorted(picture_rows, done)],
                 **integrator.state(),
@@ -211,8 +214,8 @@ def run(
 
     engine = {"engine": "embedded", "engine_version": spinode.__version__}
     columns = dict(zip(("mx", "my", "mz", "topological_charge"), rows.T, strict=True)) | inputs
-    wall_time = spent + clock.monotonic() - started
-    trajectory = recording.dataset(device, drive, plan.time, columns, wall_time=wall_time, **engine)
+    wall_times = {"wall_time": spent + clock.monotonic() - started, "relaxation_wall_time": relaxed}
+    trajectory = recording.dataset(device, drive, plan.time, columns, **wall_times, **engine)
     trajectory.attrs["demag"] = demag
     if snapshots is None:
         return trajectory

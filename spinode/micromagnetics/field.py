@@ -47,6 +47,10 @@ class Film:
         return 2 * self.Aex / (self.Msat * self.cell**2)
 
 
+# Neighbours: shift and axis of an array in (y, x).
+_SIDES = ((1, 1), (1, 0), (-1, 1), (-1, 0))
+
+
 @dataclass(frozen=True, eq=False)
 class Texture:
     """Anisotropy and DMI of every cell.
@@ -74,27 +78,30 @@ class Texture:
     def padded(self, film: Film) -> tuple:
         """Return what `short_range_at` takes."""
         rim = ((1, 1), (1, 1))
+        inside, dind = np.pad(film.inside, 1), np.pad(self.Dind, rim)
+        bonds = np.empty((4, *dind.shape))
+        for side, (shift, axis) in enumerate(_SIDES):
+            beyond, there = (np.roll(a, -shift, axis) for a in (dind, inside))
+            with np.errstate(divide="ignore"):
+                mean = 2.0 / (1.0 / dind + 1.0 / beyond)  # 0 where one of them is 0
+            bonds[side] = np.where(there, mean, dind)
         return (
-            np.pad(film.inside, 1),
+            inside,
             (film.Aex, film.cell, film.Msat),
             np.pad(self.Ku, rim),
             np.pad(self.axis, ((0, 0), *rim)),
-            np.pad(self.Dind, rim),
+            bonds,
         )
-
-
-@njit(cache=True, error_model="numpy")
-def _harmonic_mean(a, b):
-    return 0.0 if a == 0.0 or b == 0.0 else 2.0 / (1.0 / a + 1.0 / b)
 
 
 @njit(cache=True, error_model="numpy")
 def short_range_at(m, texture, out):
     """Add the short-range field in T to ``out``; flat or shaped arrays of the padded lattice.
 
-    ``texture`` is (inside, (Aex, cell, Msat), Ku, axis, Dind) with an empty rim around the film.
+    ``texture`` is (inside, (Aex, cell, Msat), Ku, axis, bonds) with an empty rim around the film;
+    ``bonds`` is the DMI towards the neighbours, its harmonic mean with theirs.
     """
-    inside, (aex, cell, msat), ku, axis, dind = texture
+    inside, (aex, cell, msat), ku, axis, bonds = texture
     ny, nx = inside.shape
     m = m.reshape((3, ny, nx))
     out = out.reshape((3, ny, nx))
@@ -108,14 +115,12 @@ def short_range_at(m, texture, out):
             along = 2.0 * ku[j, i] * (ux * x + uy * y + uz * z)
             bx, by, bz = along * ux, along * uy, along * uz
             for side in range(4):
-                step = 1 if side < 2 else -1
+                step = 1 if side < 2 else -1  # the order of _SIDES
                 in_x = side % 2 == 0
+                d = bonds[side, j, i]
                 jn, i_n = (j, i + step) if in_x else (j + step, i)
                 xn, yn, zn = m[0, jn, i_n], m[1, jn, i_n], m[2, jn, i_n]
-                if inside[jn, i_n]:
-                    d = _harmonic_mean(dind[j, i], dind[jn, i_n])
-                else:
-                    d = dind[j, i]
+                if not inside[jn, i_n]:
                     tilt = step * cell * d / (2.0 * aex)
                     if in_x:
                         xn, yn, zn = x - tilt * z, y, z + tilt * x

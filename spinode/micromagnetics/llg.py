@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from spinode.micromagnetics.demag import MU0, Demag, newell
+from spinode.micromagnetics.demag import MU0, Demag, newell, remote_at
 from spinode.micromagnetics.field import Film, Texture, short_range_at
 
 GAMMA = 1.7595e11  # rad / (T s), MuMax3's value
@@ -29,6 +29,7 @@ _STABLE = 2.75
 _REFRESH = 0.082
 _ORDER = 2  # of the extrapolation
 _STEPS_PER_CALL = 6  # under one extrapolated field
+_REFRESHES_PER_CALL = 50  # of compiled code, which no interrupt from the keyboard can stop
 
 _ONE = np.uintp(1)  # unsigned, or numba guards against negative indices and cannot vectorize
 # Regrouping and fused multiply-add, but NaN and infinity keep their meaning.
@@ -77,7 +78,7 @@ def _extrapolate(history, weights, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _advance(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
+def _steps(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
     """Step through the rows of d and k; return the new m and the two arrays left over."""
     start, stop, width = span
     rate = GAMMA / (1 + alpha**2) * dt
@@ -96,6 +97,28 @@ def _advance(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
         m, q = q, m
     _normalize(m)
     return m, p, q
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _advance(
+    m, history, newest, weights, kernel, applied, span, edge, a, d, k, alpha, dt, texture, buffers
+):
+    """Move on by the interval of d and k, shape (refreshes, calls, steps, 4)."""
+    slow, p, q = buffers
+    nodes, shape = history.shape[0], history.shape[1:]
+    fields = history.reshape((nodes, m.size))
+    for refresh in range(d.shape[0]):
+        newest = (newest - 1) % nodes
+        inner = history[newest, :, 1:-1, 1:-1]
+        remote_at(m.reshape(shape)[:, 1:-1, 1:-1], kernel, inner)
+        inner += applied
+        age = (np.arange(nodes) - newest) % nodes
+        for call in range(d.shape[1]):
+            _extrapolate(fields, weights[call][age], slow.reshape(-1))
+            m, p, q = _steps(
+                span, m, slow, edge, a, d[refresh, call], k[refresh, call], alpha, dt, texture, p, q
+            )
+    return m, newest, (slow, p, q)
 
 
 def stable_step(film: Film, Ku: float = 0.0, Dind: float = 0.0, applied: float = 0.0) -> float:
@@ -184,7 +207,7 @@ class Integrator:
             self._exchange = 0.0
             self._texture = texture.padded(film)
         self._applied = np.asarray(applied, dtype=float)[:, None, None]
-        self._buffers = [np.zeros((3, inside.size)) for _ in range(3)]
+        self._buffers = tuple(np.zeros((3, inside.size)) for _ in range(3))
         # Lagrange weights of the last fields at the middle of every call.
         at = (np.arange(self._calls)[:, None, None] + 0.5) / self._calls
         node = -np.arange(_ORDER + 1.0)
@@ -227,26 +250,22 @@ class Integrator:
         k = np.broadcast_to(2 * Ku / film.Msat - self._demag.local, self.times.shape)
         d = np.broadcast_to(Dind / (film.Msat * film.cell), self.times.shape)
         k, d = np.ascontiguousarray(k).reshape(per_call), np.ascontiguousarray(d).reshape(per_call)
-        slow, p, q = self._buffers
-        fields = self._history.reshape(_ORDER + 1, -1)
-        for k_block, d_block in zip(k, d, strict=True):
-            self._newest = (self._newest - 1) % (_ORDER + 1)
-            self._history[self._newest, :, 1:-1, 1:-1] = self._demag.remote(self.m) + self._applied
-            age = (np.arange(_ORDER + 1) - self._newest) % (_ORDER + 1)
-            for k_call, d_call, weights in zip(k_block, d_block, self._weights, strict=True):
-                _extrapolate(fields, weights[age], slow.reshape(-1))
-                self._m, p, q = _advance(
-                    self._span,
-                    self._m,
-                    slow,
-                    self._edge,
-                    self._exchange,
-                    d_call,
-                    k_call,
-                    self.alpha,
-                    self.dt,
-                    self._texture,
-                    p,
-                    q,
-                )
-        self._buffers = [slow, p, q]
+        for first in range(0, self._refreshes, _REFRESHES_PER_CALL):
+            part = slice(first, first + _REFRESHES_PER_CALL)
+            self._m, self._newest, self._buffers = _advance(
+                self._m,
+                self._history,
+                self._newest,
+                self._weights,
+                self._demag.kernel,
+                self._applied,
+                self._span,
+                self._edge,
+                self._exchange,
+                d[part],
+                k[part],
+                self.alpha,
+                self.dt,
+                self._texture,
+                self._buffers,
+            )

@@ -320,7 +320,7 @@ def run(
             disable=not progress,
             bar_format=recording.BAR,
         ) as bar:
-            log = _attend(command, home, output / "table.txt", bar, timeout)
+            log, relaxed = _attend(command, home, output / "table.txt", bar, timeout)
         table = _complete_table(output / "table.txt", plan)
         version = re.search(r"mumax\s*([\d.]+\w*)", log, re.IGNORECASE)
         engine = {"engine": "mumax3", "engine_version": version.group(1) if version else "unknown"}
@@ -332,6 +332,7 @@ def run(
             # The table has the inputs in single precision, and a step of them smeared.
             columns | drive.sample(plan.time),
             wall_time=clock.monotonic() - started,
+            relaxation_wall_time=relaxed,
             **engine,
         )
         if snapshots is None:
@@ -342,8 +343,9 @@ def run(
 
 
 def _attend(command, folder, table, bar, timeout):
-    """Run ``command`` to its end, moving ``bar`` on; return its output."""
+    """Run ``command`` to its end, moving ``bar`` on; return its output and when (s) it drove."""
     started = clock.monotonic()
+    relaxed = 0.0
     recent = deque(maxlen=2000)
     try:
         process = subprocess.Popen(
@@ -357,6 +359,8 @@ def _attend(command, folder, table, bar, timeout):
         while process.poll() is None:
             clock.sleep(_POLL)
             reached = _reached(table) * 1e9
+            if not reached:
+                relaxed = clock.monotonic() - started
             bar.update(reached - bar.n)
             if timeout is not None and clock.monotonic() - started > timeout:
                 raise SpinodeError(
@@ -378,7 +382,7 @@ def _attend(command, folder, table, bar, timeout):
     if process.returncode:
         raise _explain(process.returncode, log)
     bar.update(_reached(table) * 1e9 - bar.n)
-    return log
+    return log, relaxed
 
 
 def _reached(table):

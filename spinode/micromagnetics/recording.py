@@ -111,16 +111,19 @@ def dataset(
     engine: str,
     engine_version: str,
     wall_time: float,
+    relaxation_wall_time: float,
 ) -> xr.Dataset:
     """Return the trajectory: ``columns`` over ``time`` (s) with units and provenance.
 
-    Attribute ``annihilation`` is the time in s at which a skyrmion was lost, if one was.
+    Attributes ``wall_time`` and, the part of it before the drive began, ``relaxation_wall_time``
+    are in s. Attribute ``annihilation`` is the time in s at which a skyrmion was lost, if one was.
     """
     result = label(
         xr.Dataset(
             {name: ("time", values) for name, values in columns.items()},
             coords={"time": time},
-            attrs=_provenance(device, drive, engine, engine_version) | {"wall_time": wall_time},
+            attrs=_provenance(device, drive, engine, engine_version)
+            | {"wall_time": wall_time, "relaxation_wall_time": relaxation_wall_time},
         )
     )
     if "topological_charge" in columns:
