@@ -129,6 +129,7 @@ for k in delays:
         interpolation="linear",
         train=(0, train_samples),
         iterations=iterations,
+        check_every=300,
         seed=seed,
         checkpoint=out.checkpoints / f"oscillator_k{k}.checkpoint",
     )

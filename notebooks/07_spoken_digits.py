@@ -100,6 +100,7 @@ for name in front_ends:
             interpolation="linear",
             train=(0, train_samples),
             iterations=iterations,
+            check_every=300,
             seed=seed,
             checkpoint=out.checkpoints / f"oscillator_{name}.checkpoint",
         )

@@ -36,6 +36,8 @@ DRIVE_SPREAD = 0.08
 #: Where the drive is cut off (V), as by a generator's range: rare peaks beyond five standard
 #: deviations, of which the spectrogram has some, would leave what the device was ever seen to do.
 DRIVE_LIMIT = 0.4
+# Recordings whose forecasts share matrix products.
+_TOGETHER = 64
 
 
 def features(corpus: Corpus, front_end: Callable[[np.ndarray, float], np.ndarray]) -> np.ndarray:
@@ -166,30 +168,40 @@ def forecast_states(
     ForecastWarning
         Once, if recordings drive the oscillator beyond what the model was trained with.
     """
+    _warn_of_untrained(model, played)
     # Single precision halves the time and errs by far less than the noise.
     model = deepcopy(model).float()
     seeds = np.random.SeedSequence(seed).generate_state(played.size).reshape(played.shape)
-    rest = np.zeros(model.k)
-
-    def respond(index):
-        # The drive goes on at zero, so that no state is read off the delayed outputs.
-        drive = as_drive([played[index], np.zeros((1, model.k - 1))])
+    states = np.empty(played.shape, dtype=object)
+    by_length = sorted(np.ndindex(played.shape), key=lambda index: played[index].size)
+    for first in range(0, len(by_length), _TOGETHER):
+        group = by_length[first : first + _TOGETHER]
+        # The drive goes on at zero: to the end of the longest, and so that no state is read off
+        # the delayed outputs.
+        length = played[group[-1]].size + model.k - 1
+        drives = [as_drive([played[i], np.zeros((1, length - played[i].size))]) for i in group]
         if noise > 0:
-            run = forecast(model, NoisyDrive(drive, noise, seed=seeds[index]), initial=rest)
-        else:
-            run = forecast(model, drive, initial=rest, interpolation="linear")
-        if run.sizes["time"] < drive.sizes["time"]:
-            raise InputError(
-                f"the forecast of recording {index} left the range the model was trained in; "
-                "train it longer or drive it less."
+            drives = [
+                NoisyDrive(d, noise, seed=seeds[i]) for i, d in zip(group, drives, strict=True)
+            ]
+        with warnings.catch_warnings():
+            # Said once for all recordings; noise may reach a little further.
+            warnings.simplefilter("ignore", ForecastWarning)
+            runs = forecast(
+                model,
+                drives,
+                initial=[np.zeros(model.k)] * len(group),
+                interpolation=None if noise > 0 else "linear",
             )
-        return as_states(run.voltage.values[: played[index].size], len(played[index]))
-
-    _warn_of_untrained(model, played)
-    with warnings.catch_warnings():
-        # Said once for all recordings; noise may reach a little further.
-        warnings.simplefilter("ignore", ForecastWarning)
-        return _each_index(respond, played.shape)
+        for index, voltage in zip(group, runs.voltage.values, strict=True):
+            voltage = voltage[: played[index].size]
+            if np.isnan(voltage[-1]):
+                raise InputError(
+                    f"the forecast of recording {index} left the range the model was trained in; "
+                    "train it longer or drive it less."
+                )
+            states[index] = as_states(voltage, len(played[index]))
+    return states
 
 
 def simulate_states(sde: NeuralSDE, played: np.ndarray, *, seed: int = 0) -> np.ndarray:

@@ -16,7 +16,6 @@ import torch
 import xarray as xr
 
 from spinode.errors import InputError
-from spinode.forecast import forecast
 from spinode.model import SpinODE
 from spinode.stages import StageInputs
 from spinode.trajectory import delay_embed, spacing_of
@@ -242,48 +241,6 @@ def kick_variance(memory: np.ndarray, spacing: float) -> np.ndarray:
     """
     decay = -np.log(np.clip(memory, 1e-3, 1 - 1e-6))
     return spacing * -np.expm1(-2 * decay) / (2 * decay)
-
-
-def equivalent_input_noise(model: SpinODE, trajectory: xr.Dataset, *, seed: int = 0) -> float:
-    """Return the input noise with which a model fluctuates as much as the noisy device.
-
-    The paper's way to a noisy forecast is Gaussian noise on the samples of the input. Its level is
-    chosen such that the forecast deviates from the noise-free one as much as the recording does,
-    after what state and input of the noise-free forecast predict of that deviation (the model's
-    error) has been removed.
-
-    Parameters
-    ----------
-    model : SpinODE
-        Trained model with one input.
-    trajectory : Dataset
-        As for `one_step_residuals`.
-    seed : int
-        Seed of the noise by which the model's susceptibility is measured.
-
-    Returns
-    -------
-    float
-        Standard deviation, in the units of the input.
-    """
-    (channel,) = model.inputs
-    name, k = model.output.name, model.k
-    probe = 0.01 * float(trajectory[channel.name].std())
-    disturbed = trajectory.copy()
-    generator = np.random.default_rng(seed)
-    disturbed[channel.name] = trajectory[channel.name] + generator.normal(
-        0, probe, trajectory.sizes["time"]
-    )
-    quiet, moved = (
-        forecast(model, inputs, initial=trajectory, interpolation="linear")[name].values
-        for inputs in (trajectory, disturbed)
-    )
-    deviation = trajectory[name].values - quiet
-    known = np.column_stack(
-        [delay_embed(values, k + 1) for values in (quiet, trajectory[channel.name].values)]
-    )
-    noise, _ = _unpredictable(deviation[k:], known)
-    return float(probe * noise.std() / (moved - quiet).std())
 
 
 class NoisyDrive:

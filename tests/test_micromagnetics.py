@@ -316,6 +316,9 @@ def test_grains_have_the_announced_statistics():
         ({"duration": 1e-6}, "does not fit the drive"),
         ({"duration": 1e-12}, "no multiple of the spacing"),
         ({"snapshots": 3e-12}, "no multiple of the spacing"),
+        ({"duration": "1 ns"}, "give a number of seconds"),
+        ({"device": ONE_SKYRMION}, "is no SkyrmionDisk"),
+        ({"drive": 4e9}, "is no drive"),
         ({"spacing": 2.5}, "not between"),
         ({"engine": "embedded", "step": 1e-12}, "stability limit"),
         ({"engine": "embedded", "demag": "fmm"}, "choose one of"),
@@ -323,5 +326,5 @@ def test_grains_have_the_announced_statistics():
 )
 def test_bad_options_are_refused_in_one_sentence(options, says):
     with pytest.raises(InputError, match=says) as caught:
-        simulate(SkyrmionDisk(), ONE_SKYRMION.drive, **options)
+        simulate(**{"device": SkyrmionDisk(), "drive": ONE_SKYRMION.drive} | options)
     assert "\n" not in str(caught.value)

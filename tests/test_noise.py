@@ -11,7 +11,6 @@ from spinode.forecast import forecast
 from spinode.model import SpinODE
 from spinode.noise import (
     NoisyDrive,
-    equivalent_input_noise,
     input_noise_spread,
     input_noise_strength,
     langevin_strength,
@@ -61,14 +60,10 @@ def test_residuals_of_a_noisy_recording_are_white(model, drive):
 
 
 def test_input_noise_gives_the_spread_of_the_device(model, drive):
-    level = equivalent_input_noise(model, simulate(DEVICE, drive, seed=4))
-    disturbed = drive.copy()
-    generator = np.random.default_rng(5)
-    disturbed["drive"] = drive.drive + generator.normal(0, level, drive.sizes["time"])
-    quiet, noisy = (
-        forecast(model, inputs, initial=np.zeros(2), interpolation="linear").voltage.values
-        for inputs in (drive, disturbed)
-    )
+    level = input_noise_strength(model, simulate(DEVICE, drive, seed=4), "held").value
+    start = {"initial": np.zeros(2)}
+    quiet = forecast(model, drive, interpolation="linear", **start).voltage.values
+    noisy = forecast(model, NoisyDrive(drive, level, seed=5), **start).voltage.values
     measured = [simulate(DEVICE, drive, seed=seed).voltage.values for seed in (6, 7)]
     spread = np.std(measured[0] - measured[1]) / np.sqrt(2)
     assert np.std(noisy - quiet) == pytest.approx(spread, rel=0.15)

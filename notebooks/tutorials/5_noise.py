@@ -31,7 +31,7 @@ import xarray as xr
 from spinode.forecast import ForecastWarning, forecast
 from spinode.metrics import nrmse
 from spinode.model import SpinODE
-from spinode.noise import equivalent_input_noise, langevin_strength
+from spinode.noise import NoisyDrive, input_noise_strength, langevin_strength
 from spinode.oscillator import NanoOscillator, simulate
 from spinode.training import fit
 from spinode.trajectory import Channel
@@ -167,15 +167,14 @@ print(f"estimated {estimate} V/sqrt(s), true {device.noise}")
 #
 # ## Forecasting the noise
 #
-# The paper's way: put Gaussian noise on the *input* of the noise-free model. How much? So much that
-# the forecast trembles as the recording does. (That takes the drive a little beyond the largest
-# value in the training, of which `forecast` warns. Here we know.)
+# The paper's way: put Gaussian noise on the *input* of the noise-free model, a new value every
+# 100 ns. How much? So much that the residuals of single steps are explained best. (That takes the
+# drive a little beyond the largest value in the training, of which `forecast` warns. Here we know.)
 
 # %%
 warnings.simplefilter("ignore", ForecastWarning)
-level = equivalent_input_noise(model, first)
-noisy_drive = drive.assign(drive=drive.drive + generator.normal(0, level, samples))
-noisy = forecast(model, noisy_drive, initial=first, interpolation="linear")
+level = input_noise_strength(model, first, "held").value
+noisy = forecast(model, NoisyDrive(drive, level, seed=1), initial=first)
 deviation = pd.DataFrame(
     {
         "device": (first.voltage - quiet.voltage).values * 1e3,
@@ -200,12 +199,9 @@ deviation.hvplot.hist(
 # %%
 short = drive.isel(time=slice(1000, 1120))
 short = short.assign_coords(time=short.time - short.time[0])
-noisy_drives = [
-    short.assign(drive=short.drive + generator.normal(0, level, short.sizes["time"]))
-    for _ in range(200)
-]
+noisy_drives = [NoisyDrive(short, level, seed=number) for number in range(200)]
 start = quiet.voltage.values[1000:1001]
-runs = forecast(model, noisy_drives, initial=[start] * 200, interpolation="linear").voltage.values
+runs = forecast(model, noisy_drives, initial=[start] * 200).voltage.values
 clock = np.arange(runs.shape[1]) * spacing * 1e6
 band = pd.DataFrame(
     {

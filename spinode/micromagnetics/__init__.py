@@ -65,7 +65,8 @@ def simulate(
     Raises
     ------
     InputError
-        When the engine or an option does not exist, or an option's value cannot be used.
+        When device or drive are none, the engine or an option does not exist, or an option's
+        value cannot be used.
     SpinodeError
         When the engine fails.
 
@@ -74,6 +75,10 @@ def simulate(
     >>> from spinode.protocols import ONE_SKYRMION as run
     >>> trajectory = simulate(run.device, run.drive, duration=1e-9)  # doctest: +SKIP
     """
+    if not isinstance(device, SkyrmionDisk):
+        raise InputError(f"simulate: {device!r:.80} is no SkyrmionDisk; see spinode.devices.")
+    if not hasattr(drive, "sample"):
+        raise InputError(f"simulate: {drive!r:.80} is no drive; see spinode.drives.")
     if engine == "auto":
         engine = next(one.engine for one in available_engines() if one.available)
     if engine not in _ENGINES:

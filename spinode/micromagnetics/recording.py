@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, fields, is_dataclass
+from numbers import Real
 
 import numpy as np
 import xarray as xr
@@ -43,8 +44,13 @@ class Plan:
         Raises
         ------
         InputError
-            When the drive is shorter than the run, or a time is no multiple of the spacing.
+            When a time is no number, the drive is shorter than the run, or a time is no multiple
+            of the spacing.
         """
+        times = {"spacing": spacing, "duration": duration, "snapshots": snapshots}
+        for name, value in times.items():
+            if not (isinstance(value, Real) or (value is None and name != "spacing")):
+                raise InputError(f"simulate: {name} is {value!r}; give a number of seconds.")
         if not 1e-14 <= spacing <= 1e-9:
             raise InputError(
                 f"simulate: a spacing of {spacing:g} s is not between 1e-14 and 1e-9 s."
