@@ -248,12 +248,16 @@ if table:
     panel = figure.add_subplot(layout[1, 2])
     both = {"published": published, "micromagnetics": ours["mumax3"]}
     plots.lines(panel, both, "mz", (reference_duration - 1e-9, reference_duration))
-    panel.set_title("f  embedded engine on MuMax3, 1 nm cells")
+    panel.margins(y=0.3)
+    panel.legend(["MuMax3, published", "embedded engine"], ncols=2, loc="lower left", fontsize=8)
+    panel.set_title("f  the paper's mesh of 1 nm")
     panel = figure.add_subplot(layout[2, 2])
     for name, color in (("newell", "#E69F00"), ("mumax3", "#0072B2")):
         difference = ours[name].mz - published.mz.values
         panel.plot(difference.time * 1e9, difference, color=color, label=f"{name} tensor")
-    panel.set(xlabel="time (ns)", ylabel="difference in $m_z$", title="g  ours less MuMax3's")
+    panel.set(
+        xlabel="time (ns)", ylabel="difference in $m_z$", title="g  embedded engine less MuMax3"
+    )
     panel.margins(x=0, y=0.3)
     panel.legend(ncols=2, loc="lower left", fontsize=8)
 plots.save_figure(figure, out.figures / "fig1_skyrmion_data.png")

@@ -269,6 +269,8 @@ plots.loss_curves(left, {"four skyrmions": four_history}, four_claim)
 left.set_title("a  training, k = 2")
 end = four.time.values[-1]
 plots.lines(right, {"micromagnetics": four, "four skyrmions": four_run}, "mz", (end - 3e-9, end))
+right.legend(ncols=2, loc="lower right", fontsize=8)
+right.margins(y=0.15)
 right.set_title(f"b  held out, NRMSE {four_errors['held out']:.1%}; {four_source}")
 plots.save_figure(figure, out.figures / "fig2_four_skyrmions.png")
 plt.show()

@@ -257,7 +257,7 @@ def claims() -> list[Claim]:
                 tolerance=0.002,
             )
         )
-    for test, source in (("Ku, published", "MuMax3"), ("Dind, embedded", "embedded engine, 1 nm")):
+    for test, source in (("Ku, published", "MuMax3"), ("Dind, embedded", "embedded engine")):
         found.append(
             Claim(
                 "4",

@@ -79,22 +79,23 @@ def lines(
     ----------
     ax : Axes
     trajectories : mapping
-        Datasets by label; a label among `COLORS` takes that colour. The first is drawn wide, as
-        the reference the others are laid over.
+        Datasets by label; a label among `COLORS` takes that colour. The first of several is drawn
+        wide, as the reference the others are laid over.
     variable : str
     span : (start, stop), optional
         Part of the time axis (s).
     """
     symbol, unit, scale = _AXES.get(variable, (variable, "", 1.0))
     for order, (label, dataset) in enumerate(trajectories.items()):
+        reference = order == 0 and len(trajectories) > 1
         part = dataset if span is None else dataset.sel(time=slice(*span))
         ax.plot(
             part.time * 1e9,
             part[variable] * scale,
             color=COLORS.get(label),
             label=label,
-            linewidth=2.6 if order == 0 else 1.2,
-            alpha=0.45 if order == 0 and len(trajectories) > 1 else 1.0,
+            linewidth=2.6 if reference else 1.2,
+            alpha=0.45 if reference else 1.0,
         )
     ax.set_xlabel("time (ns)")
     ax.set_ylabel(f"{symbol} ({unit})" if unit else symbol)
