@@ -13,12 +13,11 @@ profile = "quick"
 grid = "profiles/sweeps/few.yaml"
 
 # %%
-from pathlib import Path
-
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
 from spinode import plots
+from spinode.files import workbook_root
 from spinode.grid import read_grid
 from spinode.sweep import sweep
 from spinode.workbook import outputs
@@ -36,7 +35,7 @@ out = outputs(profile)
 # (`docs/sweeps.md`).
 
 # %%
-points = sweep("train_one", read_grid(Path(grid)), profile=profile)
+points = sweep("train_one", read_grid(workbook_root() / grid), profile=profile)
 runs = points.to_dataframe().reset_index()
 columns = ["k", "width", "samples", "noise", "seed"]
 measures = ["nrmse_heldout", "nrmse_trained", "train_mse", "training_seconds", "diverged"]

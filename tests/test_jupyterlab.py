@@ -28,7 +28,7 @@ NOTEBOOKS = [
     for folder in ("", "sweeps", "tutorials")
     for path in sorted((ROOT / "notebooks" / folder).glob("*.py"))
 ]
-CHEAP = ["sweeps/train_one.py", "tutorials/2_neural_odes.py"]
+CHEAP = ["sweeps/train_one.py", "09_sweep.py", "tutorials/2_neural_odes.py"]
 _START_SECONDS = 120
 _CELL_SECONDS = 600
 
@@ -249,11 +249,13 @@ def test_text_is_a_notebook_by_double_click(lab):
 @pytest.mark.parametrize("notebook", CHEAP)
 def test_runs_in_the_kernel(lab_with_data, notebook):
     ran = run_all(lab_with_data, notebook)
-    if notebook.startswith("sweeps"):
-        found = json.loads(
-            (lab_with_data.book / "results" / "smoke" / "train_one.json").read_text()
-        )
-        assert found["nrmse_trained"] < 1.2
+    results = lab_with_data.book / "results" / "smoke"
+    if notebook == "sweeps/train_one.py":
+        assert json.loads((results / "train_one.json").read_text())["nrmse_trained"] < 1.2
+        return
+    if notebook == "09_sweep.py":
+        found = json.loads((results / "sweep.json").read_text())
+        assert (found["points"], found["failed"]) == (2, 0)
         return
     assert re.search(r"NRMSE from an unseen start: [\d.]+%", ran.printed)
     # Pictures: every one arrives, and so does the code that draws them, whole, not by address.
