@@ -23,6 +23,7 @@ noise_iterations = 1000
 seed = 0
 
 # %%
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +35,7 @@ from scipy.stats import norm
 
 from spinode import multiplexing, paper, plots, sde, speech
 from spinode.cochlea import cochleagram
-from spinode.forecast import forecast
+from spinode.forecast import ForecastWarning, forecast
 from spinode.metrics import nrmse
 from spinode.model import SpinODE
 from spinode.noise import (
@@ -276,9 +277,11 @@ display(pd.Series(likelihood, name="nats a sample").to_frame().style.format("{:.
 # %% [markdown]
 # And played the training drive once more, each should differ from its own noise-free forecast as
 # the measurement does: in how much (distribution), how fast (spectrum), and, as the noise acts on
-# an oscillator that is stiffer or softer, at which drive.
+# an oscillator that is stiffer or softer, at which drive. (Noise takes the drive a little beyond
+# its range in the training, of which `forecast` warns; here we know.)
 
 # %%
+warnings.simplefilter("ignore", ForecastWarning)
 start = recorded.voltage.values[: model.k]
 quiet = forecast(model, drive, initial=recorded, interpolation="linear")
 quietest = sde.simulate(noisy_model, drive, initial=start, seed=None)

@@ -391,6 +391,7 @@ def execute(
                 parameters=parameters,
                 km=kernel,
                 start_timeout=_PATIENCE,
+                coalesce_streams=True,  # a progress bar is one line, not thousands
                 iopub_timeout=_PATIENCE,
                 **options,
             )

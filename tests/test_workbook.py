@@ -25,9 +25,12 @@ name = None
 levels = [1.0, 2.5]
 
 # %%
+from tqdm import tqdm
+
 from spinode.workbook import outputs
 
 print("counted to", count * step)
+list(tqdm(range(3), mininterval=0))
 assert count < 9, "that is too far"
 outputs(profile).write_metrics("demo", {"count": count, "step": step, "name": name})
 """
@@ -58,7 +61,10 @@ def test_run_takes_parameters_from_notebook_profile_and_command_line(book):
     metrics = json.loads((book / "results" / "quick" / "demo.json").read_text())
     assert metrics == {"count": 3, "step": 2.0, "name": None}
     node = nbformat.read(book / "build" / "quick" / "01_demo.ipynb", as_version=4)
-    assert "counted to 6.0" in node.cells[-1].outputs[0].text
+    printed, bar, _ = node.cells[-1].outputs
+    assert printed.text == "counted to 6.0\n"
+    assert bar.text.startswith("100%")  # in its last state alone
+    assert bar.text.count("\n") == 1
 
     done = spinode("run", str(book / "notebooks" / "01_demo.py"), "--profile", "empty")
     assert done.returncode == 0, done.stderr

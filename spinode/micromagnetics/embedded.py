@@ -184,8 +184,9 @@ def run(
     with tqdm(
         total=plan.time[-1] * 1e9,
         initial=plan.time[done] * 1e9,
-        desc="embedded engine",
+        desc=f"embedded engine, {device.diameter * 1e9:g} nm disk",
         disable=not progress,
+        position=0,  # simulations side by side share a line: notebooks cannot go back to another
         bar_format=recording.BAR,
     ) as bar:
         while True:
