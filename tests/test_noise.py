@@ -96,6 +96,7 @@ def test_spread_of_input_noise_is_that_of_samples(model, drive, shape):
         assert np.std(outcomes) / level == pytest.approx(spread[n], rel=0.25)
 
 
+@pytest.mark.filterwarnings("ignore::spinode.forecast.ForecastWarning")
 def test_input_noise_is_found_again(model, drive):
     """A recording made by the model itself, with held noise at its input."""
     noisy = forecast(model, NoisyDrive(drive, 0.01, seed=9), initial=np.zeros(2))
