@@ -16,12 +16,13 @@ SPACING = 5e-12
 TIME_SCALE = 2e-10
 
 
-def skyrmion_model(seed=0, offset=0.7680944, dtype=torch.float64) -> SpinODE:
+def skyrmion_model(seed=0, offset=0.7680944, dtype=torch.float64, width=50) -> SpinODE:
     return SpinODE(
         Channel("mz", "1", offset, 0.1),
         (Channel("Ku", "J/m3", 8e5, 2e5),),
         sample_spacing=SPACING,
         time_scale=TIME_SCALE,
+        width=width,
         seed=seed,
         dtype=dtype,
     )

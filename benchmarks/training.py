@@ -18,6 +18,10 @@ heldout_nrmse             on samples 11,500 to 19,000, forecast freely from the 
 heldout_nrmse_seeds       of each seed
 farthest_nrmse_seeds      of each seed, on samples 0 to 20,000 forecast from sample 0: none diverges
 seconds_per_seed          wall time of a training, one core each, all cores at once
+
+With ``--gpu``, and a CUDA device, it measures only where that gains:
+
+gpu    ms of an iteration by width and windows in a batch, on the CPU's cores and on the GPU
 """
 
 import argparse
@@ -42,6 +46,7 @@ from spinode.trajectory import delay_embed, windows
 
 TRAIN, HELD_OUT, END = (1500, 11_500), slice(11_500, 19_000), 20_000
 WINDOWS, WINDOW = 50, 20
+SIZES = [(50, 50), (50, 500), (50, 5000), (200, 50), (200, 500), (500, 50)]
 ROUNDS, OURS, AUTHORS = 7, 100, 4
 TABLE = Path("Mumax3_simulations", "1skyrmion_voltage_train", "table.txt")
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,6 +137,33 @@ def accuracy(data, seeds, refinements):
     return held_out, whole, seconds
 
 
+def gpu_times(data):
+    """Return the ms of an iteration for several sizes, by width and windows in a batch."""
+    times = {}
+    for width, batch in SIZES:
+        row = {}
+        for device in ("cpu", "cuda"):
+            model = skyrmion_model(width=width)
+            history = fit(
+                model,
+                data,
+                inputs=ONE_SKYRMION.drive,
+                train=(1500, 2000),  # short, as free forecasts of it count, too
+                batch=batch,
+                iterations=100,
+                check_every=20,
+                learning_rate=1e-3,
+                device=device,
+                progress=False,
+            )
+            # Not the first twenty, which compile or record.
+            rounds = np.diff(history.seconds.values[1:]) / 20
+            row[device] = round(1e3 * float(np.median(rounds)), 2)
+        times[f"{width} x {batch}"] = row
+        print(f"width {width}, {batch} windows: {row}")
+    return times
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     beside = ROOT.parent / "shared" / "paper-data"
@@ -140,8 +172,12 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--refinements", type=int, default=40)
     parser.add_argument("--train", type=json.loads, help="only train, with these options of fit")
+    parser.add_argument("--gpu", action="store_true", help="only compare the CPU with a GPU")
     arguments = parser.parse_args()
     data = signal(arguments.data)
+    if arguments.gpu:
+        print(json.dumps({"device": torch.cuda.get_device_name(), "gpu": gpu_times(data)}))
+        return
     if arguments.train is not None:
         begin = time.perf_counter()
         train(data, **arguments.train)

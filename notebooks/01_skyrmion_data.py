@@ -245,11 +245,13 @@ for row, (letter, name) in enumerate([("d", "one_skyrmion"), ("e", "four_skyrmio
     plots.lines(panel, {"micromagnetics": trajectories[name]}, "mz", (0, 5e-9))
     panel.set_title(f"{letter}  {name.replace('_', ' ')}, {cell * 1e9:g} nm cells")
 if table:
+    below = {"ncols": 2, "loc": "lower left", "fontsize": 8, "handlelength": 1.2}
+    below |= {"columnspacing": 1}
     panel = figure.add_subplot(layout[1, 2])
     both = {"published": published, "micromagnetics": ours["mumax3"]}
     plots.lines(panel, both, "mz", (reference_duration - 1e-9, reference_duration))
     panel.margins(y=0.3)
-    panel.legend(["MuMax3, published", "embedded engine"], ncols=2, loc="lower left", fontsize=8)
+    panel.legend(["MuMax3", "embedded engine"], **below)
     panel.set_title("f  the paper's mesh of 1 nm")
     panel = figure.add_subplot(layout[2, 2])
     for name, color in (("newell", "#E69F00"), ("mumax3", "#0072B2")):
@@ -259,7 +261,7 @@ if table:
         xlabel="time (ns)", ylabel="difference in $m_z$", title="g  embedded engine less MuMax3"
     )
     panel.margins(x=0, y=0.3)
-    panel.legend(ncols=2, loc="lower left", fontsize=8)
+    panel.legend(**below)
 plots.save_figure(figure, out.figures / "fig1_skyrmion_data.png")
 plt.show()
 

@@ -33,7 +33,7 @@ from spinode.forecast import cores
 from spinode.model import SpinODE
 from spinode.refinement import LevenbergMarquardt, free_forecast
 from spinode.stages import StageInputs
-from spinode.trajectory import delay_embed, spacing_of, windows
+from spinode.trajectory import delay_embed, spacing_of
 
 GRADIENTS = ("fused", "autograd", "adjoint")
 _CHECKPOINT_SECONDS = 5.0
@@ -41,6 +41,9 @@ _CHECKPOINT_SECONDS = 5.0
 _DIVERGED = 100.0
 # Windows that one thread takes at a time: their activations just fill a core's cache.
 _PART = 25
+# Products in a batch through the middle layer above which a GPU is the faster (docs/training.md):
+# below, it waits for its launches, and a core's cache holds everything.
+_GPU_GAINS = 2_000_000
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Adam's own defaults (Kingma and Ba, 2015)
 
 
@@ -125,9 +128,10 @@ def fit(
     gradient : {"fused", "autograd", "adjoint"}, optional
         Back-propagation through the solver, by compiled loops in float32 or by PyTorch in the
         model's own precision; or torchdiffeq's adjoint method, as in the paper. By default
-        ``fused`` on a CPU and ``autograd`` on a GPU.
+        ``fused``, which is the CPU's, and ``autograd`` on a GPU.
     device : str
-        ``auto`` is CUDA where there is one, else ``cpu``.
+        Where Adam's gradient is computed. ``auto`` is CUDA where there is one, unless the batch
+        and the network are so small that a CPU is faster.
     seed : int
         Seed of the choice of windows.
     checkpoint : path, optional
@@ -152,9 +156,8 @@ def fit(
     TrainingDiverged
         If the loss becomes infinite or very large.
     """
-    where = _device(device)
-    if gradient is None:
-        gradient = "fused" if where.type == "cpu" else "autograd"
+    batch = _whole("batch", batch, 1)
+    where, gradient = _place(device, gradient, batch * model.width**2)
     settings = {
         "train": _stretch("train", train),
         "validation": None if validation is None else _stretch("validation", validation),
@@ -582,7 +585,7 @@ def _stretch(name: str, samples) -> list[int]:
 
 def _check(settings: dict) -> None:
     """Raise an InputError for the first setting that makes no sense; make counts plain."""
-    least = {"iterations": 1, "batch": 1, "window": 1, "check_every": 1, "refinements": 0}
+    least = {"iterations": 1, "window": 1, "check_every": 1, "refinements": 0}
     least |= {"refinement_window": 1, "refinement_stride": 1}
     least |= {} if settings["patience"] is None else {"patience": 1}
     for name, bound in least.items():
@@ -600,17 +603,26 @@ def _check(settings: dict) -> None:
 # --- the gradient ---------------------------------------------------------------------------
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device is {name} but PyTorch sees no CUDA device; use 'auto' or 'cpu'.")
+def _place(device: str, gradient: str | None, work: int) -> tuple[torch.device, str]:
+    """Return where the gradient is computed, and how."""
+    if device == "auto":
+        gains = torch.cuda.is_available() and (work >= _GPU_GAINS or gradient is not None)
+        device = "cuda" if gains and gradient != "fused" else "cpu"
     try:
-        return torch.device(name)
+        where = torch.device(device)
     except RuntimeError:
         raise InputError(
-            f"PyTorch knows no device {name!r}; use 'auto', 'cpu' or 'cuda'."
+            f"PyTorch knows no device {device!r}; use 'auto', 'cpu' or 'cuda'."
         ) from None
+    if where.type == "cuda" and (where.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"device is {device} but PyTorch sees no such CUDA device; use 'auto' or 'cpu'."
+        )
+    if gradient is None:
+        gradient = "fused" if where.type == "cpu" else "autograd"
+    if gradient == "fused" and where.type != "cpu":
+        raise InputError(f"gradient 'fused' is the CPU's; with device {device} use 'autograd'.")
+    return where, gradient
 
 
 def _gradient(
@@ -652,8 +664,10 @@ def _torch_gradient(
 ) -> Callable:
     """Back-propagate by PyTorch, or integrate the adjoint equation by torchdiffeq."""
     model = copy.deepcopy(model).to(device)
-    dtype = next(model.parameters()).dtype
+    parameters = tuple(model.parameters())
+    dtype = parameters[0].dtype
     k, step = model.k, model.step
+    states = torch.tensor(stretch.states, dtype=dtype, device=device)
     # Row m: every input's delays at third m of a sample.
     rows = len(stretch.stages) - 3 * (k - 1)
     delayed = np.stack([stretch.stages[3 * j : 3 * j + rows] for j in range(k)], axis=-1)
@@ -662,19 +676,55 @@ def _torch_gradient(
     def slope(state, row):
         return model(state, delayed[row])
 
+    def compute(starts, window):
+        truth = states[starts + torch.arange(window + 1, device=device)[:, None]]
+        if gradient == "adjoint":
+            ours = _adjoint_solve(slope, 3 * starts, truth[0], window, step, parameters)
+        else:
+            ours = _solve(slope, 3 * starts, truth[0], window, step)
+        loss = torch.mean((ours[1:] - truth[1:]) ** 2)
+        return loss.detach(), *torch.autograd.grad(loss, parameters)
+
+    if device.type == "cuda" and gradient == "autograd":
+        compute = _recorded(compute)
+
     def loss_and_gradient(weights, starts, window):
         kernels.store(model, weights)
-        truth = windows(stretch.states, starts, window)
-        truth = torch.as_tensor(truth, dtype=dtype, device=device).movedim(1, 0)
-        first = torch.as_tensor(3 * starts, device=device)
-        if gradient == "adjoint":
-            ours = _adjoint_solve(slope, first, truth[0], window, step, model.parameters())
-        else:
-            ours = _solve(slope, first, truth[0], window, step)
-        loss = torch.mean((ours[1:] - truth[1:]) ** 2)
-        return loss.item(), kernels.pack(torch.autograd.grad(loss, tuple(model.parameters())))
+        loss, *slopes = compute(torch.as_tensor(starts, device=device), window)
+        return loss.item(), kernels.pack(slopes)
 
     return loss_and_gradient
+
+
+def _recorded(compute: Callable) -> Callable:
+    """Have a GPU repeat a computation as one CUDA graph instead of thousands of launches.
+
+    ``compute`` takes a tensor and a number, and returns tensors. What it reads besides may change
+    in value, but not in place or shape.
+    """
+    graphs = {}
+
+    def record(values, number):
+        given, graph, stream = values.clone(), torch.cuda.CUDAGraph(), torch.cuda.Stream()
+        # Libraries set themselves up at a first call, which a graph cannot record.
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            compute(given, number)
+        torch.cuda.current_stream().wait_stream(stream)
+        with torch.cuda.graph(graph):
+            results = compute(given, number)
+        return given, graph, results
+
+    def replay(values, number):
+        with torch.cuda.device(values.device):
+            if (values.shape, number) not in graphs:
+                graphs[values.shape, number] = record(values, number)
+            given, graph, results = graphs[values.shape, number]
+            given.copy_(values)
+            graph.replay()
+            return results
+
+    return replay
 
 
 def _solve(slope, row, state, window, step):

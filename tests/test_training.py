@@ -332,6 +332,7 @@ def test_divergence_says_when_and_keeps_the_best():
         ({"train": 300}, "train must be two whole numbers"),
         ({"train": (0, 300.5)}, "train must be two whole numbers"),
         ({"device": "gpu"}, "PyTorch knows no device 'gpu'"),
+        ({"device": "cuda:99"}, "PyTorch sees no such CUDA device"),
         ({"refinements": -1}, "refinements must be a whole number of at least 0"),
         ({"refinements": 1, "refinement_stride": 900}, "lower refinement_stride"),
         ({"gradient": "magic"}, "gradient must be one of"),
@@ -358,5 +359,54 @@ def test_bad_data():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_cuda_where_there_is_none():
-    with pytest.raises(InputError, match="sees no CUDA device"):
+    with pytest.raises(InputError, match="sees no such CUDA device"):
         training.fit(duffing_model(), oscillator(), device="cuda", **FAST)
+
+
+@pytest.mark.parametrize(
+    "gradient, batch, width, place",
+    [
+        (None, 50, 50, "cpu fused"),
+        (None, 50, 200, "cuda autograd"),
+        (None, 5000, 50, "cuda autograd"),
+        ("fused", 5000, 50, "cpu fused"),
+        ("adjoint", 50, 50, "cuda adjoint"),
+    ],
+)
+def test_auto_takes_a_gpu_where_it_gains(monkeypatch, gradient, batch, width, place):
+    for gpus in (0, 1):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda gpus=gpus: gpus > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda gpus=gpus: gpus)
+        where, how = training._place("auto", gradient, batch * width**2)
+        assert f"{where} {how}" == (place if gpus else f"cpu {gradient or 'fused'}")
+    with pytest.raises(InputError, match="'fused' is the CPU's; with device cuda use 'autograd'"):
+        training._place("cuda", "fused", batch * width**2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("gradient", ["autograd", "adjoint"])
+def test_cuda_gives_the_gradient_of_the_cpu(gradient):
+    """At several weights, as a recorded graph must read them anew; for two shapes of a batch."""
+    model = duffing_model(k=3, width=17, seed=2)
+    stretch = training._Stretch("train", (0, 400), 9, model, oscillator(), None, "cubic")
+    cpu, cuda = (
+        training._torch_gradient(model, stretch, gradient, torch.device(name))
+        for name in ("cpu", "cuda")
+    )
+    generator = np.random.default_rng(0)
+    for windows, window in ((60, 9), (60, 9), (7, 4)):
+        at = weights(model) + 0.1 * generator.standard_normal(weights(model).size)
+        starts = generator.integers(300, size=windows)
+        loss, slope = cpu(at, starts, window)
+        other_loss, other = cuda(at, starts, window)
+        assert other_loss == pytest.approx(loss, rel=1e-12)
+        np.testing.assert_allclose(other, slope, rtol=0, atol=1e-12 * np.abs(slope).max())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_training_on_cuda_follows_that_on_the_cpu():
+    on_cpu, on_cuda = duffing_model(), duffing_model()
+    first = training.fit(on_cpu, oscillator(), device="cpu", gradient="autograd", **FAST)
+    second = training.fit(on_cuda, oscillator(), device="cuda", **FAST)
+    np.testing.assert_allclose(second.loss[1:], first.loss[1:], rtol=1e-8)
+    assert next(on_cuda.parameters()).device.type == "cpu"
