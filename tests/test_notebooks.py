@@ -72,7 +72,7 @@ def test_training(book):
 
 
 def test_mackey_glass(book):
-    needs(book, "skyrmion_data")
+    needs(book, "skyrmion_data", "training")
     run(book, "03_mackey_glass")
     scores = metrics(book, "mackey_glass")["nrmse"]
     assert scores["published"]["H=1"] < 0.3 * scores["bare input"]["H=1"]
