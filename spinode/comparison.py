@@ -209,7 +209,7 @@ def claims() -> list[Claim]:
         _reservoir_claim("one skyrmion"),
         _reservoir_claim(
             "four skyrmions",
-            "their motion among themselves is noise to the readout, and the neural ODE has none",
+            "driven so, they are chaotic: noise to the readout, of which the neural ODE has none",
         ),
         Claim(
             "3",
@@ -269,12 +269,14 @@ def claims() -> list[Claim]:
                 tolerance=0.002,
             )
         )
-    for test, source in (("Ku, published", "MuMax3"), ("Dind, embedded", "embedded engine")):
+    for symbol, test, source in (
+        ("$K_u$", "Ku, published", "MuMax3"),
+        ("$D$", "Dind, embedded", "embedded engine"),
+    ):
         found.append(
             Claim(
                 "4",
-                f"breathing frequency against {test.split(',')[0]}, our weights, largest error "
-                "(one bin, GHz)",
+                f"breathing frequency against {symbol}, our weights, largest error (one bin, GHz)",
                 fig4["bin_ghz"],
                 _at(
                     "material_parameters",
