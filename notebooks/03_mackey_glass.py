@@ -385,8 +385,9 @@ for name, value in memory.items():
         + (
             "The device forgets how it began."
             if value < 0.01
-            else "The device is chaotic: no forecast can follow it for long, and what differs is "
-            "noise to the readout, of which the neural ODE has none."
+            else "The device does not forget how it began: no forecast from $m_z$ alone can follow "
+            "it for long, and what it remembers is noise to the readout, of which the neural ODE "
+            "has none."
         )
     )
 found.append(

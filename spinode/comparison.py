@@ -209,7 +209,7 @@ def claims() -> list[Claim]:
         _reservoir_claim("one skyrmion"),
         _reservoir_claim(
             "four skyrmions",
-            "driven so, they are chaotic: noise to the readout, of which the neural ODE has none",
+            "they never forget how they began: noise to the readout, of which the neural ODE has none",
         ),
         Claim(
             "3",
