@@ -209,7 +209,7 @@ def claims() -> list[Claim]:
         _reservoir_claim("one skyrmion"),
         _reservoir_claim(
             "four skyrmions",
-            "they never forget how they began: noise to the readout, of which the neural ODE has none",
+            "they never forget how they began, which is noise to the readout; the neural ODE does",
         ),
         Claim(
             "3",
