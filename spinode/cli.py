@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -226,6 +227,8 @@ def check() -> None:
 
 def main() -> None:
     """Run the command; every expected failure is one sentence on standard error."""
+    # Python's word on what a notebook's client was about to await when Ctrl-C came.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     try:
         app(standalone_mode=False)
     except click.ClickException as error:
