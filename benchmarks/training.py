@@ -176,6 +176,8 @@ def main():
     arguments = parser.parse_args()
     data = signal(arguments.data)
     if arguments.gpu:
+        if not torch.cuda.is_available():
+            parser.error("--gpu needs a CUDA device, and PyTorch sees none")
         print(json.dumps({"device": torch.cuda.get_device_name(), "gpu": gpu_times(data)}))
         return
     if arguments.train is not None:

@@ -245,8 +245,13 @@ for row, (letter, name) in enumerate([("d", "one_skyrmion"), ("e", "four_skyrmio
     plots.lines(panel, {"micromagnetics": trajectories[name]}, "mz", (0, 5e-9))
     panel.set_title(f"{letter}  {name.replace('_', ' ')}, {cell * 1e9:g} nm cells")
 if table:
-    below = {"ncols": 2, "loc": "lower left", "fontsize": 8, "handlelength": 1.2}
-    below |= {"columnspacing": 1}
+    below = {
+        "ncols": 2,
+        "loc": "lower left",
+        "fontsize": 8,
+        "handlelength": 1.2,
+        "columnspacing": 1,
+    }
     panel = figure.add_subplot(layout[1, 2])
     both = {"published": published, "micromagnetics": ours["mumax3"]}
     plots.lines(panel, both, "mz", (reference_duration - 1e-9, reference_duration))

@@ -97,25 +97,25 @@ plt.show()
 # %%
 devices = {"one skyrmion": ONE_SKYRMION.device, "four skyrmions": FOUR_SKYRMIONS.device}
 counts = {"one skyrmion": micromagnetic_points, "four skyrmions": four_skyrmions_points}
-points_of = {"one skyrmion": masked, "four skyrmions": gently}
-drives = {name: HeldSequence(points_of[name][: counts[name]]) for name in devices}
+voltages = {"one skyrmion": masked, "four skyrmions": gently}
+drives = {name: HeldSequence(voltages[name][: counts[name]]) for name in devices}
 
 
 def changed(name):
     """Return the first points of a drive, its first voltage changed."""
-    values = points_of[name][:again_points].copy()
+    values = voltages[name][:again_points].copy()
     values[0, 0] += 1e-3
     return HeldSequence(values)
 
 
 def simulated(run):
     """Return the response of a device to a drive."""
-    name, sequence, what = run
+    name, sequence, suffix = run
     return simulate(
         replace(devices[name], cell=cell),
         sequence,
         spacing=spacing,
-        checkpoint=out.checkpoints / f"mackey_glass_{name.replace(' ', '_')}{what}.checkpoint",
+        checkpoint=out.checkpoints / f"mackey_glass_{name.replace(' ', '_')}{suffix}.checkpoint",
     )
 
 
@@ -224,13 +224,13 @@ for name, run in physics.items():
 # echo-state network of as many nodes.
 
 # %%
-everywhere = {"neural ODE": (models["one skyrmion"], HeldSequence(masked))}
+all_points = {"neural ODE": (models["one skyrmion"], HeldSequence(masked))}
 if paper.locate(paper.MODELS["one_skyrmion"].path):
-    everywhere["published"] = paper.MODELS["one_skyrmion"].load(), HeldSequence(masked)
-everywhere["four skyrmions"] = models["four skyrmions"], HeldSequence(gently)
+    all_points["published"] = paper.MODELS["one_skyrmion"].load(), HeldSequence(masked)
+all_points["four skyrmions"] = models["four skyrmions"], HeldSequence(gently)
 
 complete, seconds = {}, {}
-for name, (one, sequence) in everywhere.items():
+for name, (one, sequence) in all_points.items():
     rest = np.full(one.k, one.output.offset)
     begun = perf_counter()
     response = forecast(one, sequence, initial=rest, every=2, progress=True)
@@ -265,7 +265,7 @@ complete["bare input"] = train_readout(series[:, None], task, train=train_points
 
 # %%
 main = "published" if "published" in complete else "neural ODE"
-one, _ = everywhere[main]
+one, _ = all_points[main]
 first = HeldSequence(masked[:confirmed_points])
 rest = np.full(one.k, one.output.offset)
 ours = forecast(one, first, initial=rest)
@@ -385,9 +385,8 @@ for name, value in memory.items():
         + (
             "The device forgets how it began."
             if value < 0.01
-            else "The device does not forget how it began: no forecast from $m_z$ alone can follow "
-            "it for long, and what it remembers is noise to the readout, of which the neural ODE "
-            "has none."
+            else "The device does not forget how it began, and two delays of the mean $m_z$ cannot "
+            "tell what it remembers: noise to a readout, which the neural ODE lacks."
         )
     )
 found.append(

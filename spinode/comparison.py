@@ -209,7 +209,7 @@ def claims() -> list[Claim]:
         _reservoir_claim("one skyrmion"),
         _reservoir_claim(
             "four skyrmions",
-            "they never forget how they began, which is noise to the readout; the neural ODE does",
+            "the disk does not forget how it began, nor do two delays of its mean tell its state",
         ),
         Claim(
             "3",

@@ -33,7 +33,7 @@ from spinode.forecast import cores
 from spinode.model import SpinODE
 from spinode.refinement import LevenbergMarquardt, free_forecast
 from spinode.stages import StageInputs
-from spinode.trajectory import delay_embed, spacing_of
+from spinode.trajectory import delay_embed, spacing_of, windows
 
 GRADIENTS = ("fused", "autograd", "adjoint")
 _CHECKPOINT_SECONDS = 5.0
@@ -156,8 +156,6 @@ def fit(
     TrainingDiverged
         If the loss becomes infinite or very large.
     """
-    batch = _whole("batch", batch, 1)
-    where, gradient = _place(device, gradient, batch * model.width**2)
     settings = {
         "train": _stretch("train", train),
         "validation": None if validation is None else _stretch("validation", validation),
@@ -172,10 +170,12 @@ def fit(
         "target_mse": target_mse,
         "patience": patience,
         "check_every": check_every,
-        "gradient": gradient,
         "seed": _whole("seed", seed, 0),
     }
     _check(settings)
+    work = settings["batch"] * model.width**2
+    where, gradient = _place(device, gradient, work)
+    settings["gradient"] = gradient
     sources = (model, trajectory, inputs, interpolation)
     stretches = {"train_mse": _Stretch("train", settings["train"], window, *sources)}
     if validation is not None:
@@ -585,7 +585,7 @@ def _stretch(name: str, samples) -> list[int]:
 
 def _check(settings: dict) -> None:
     """Raise an InputError for the first setting that makes no sense; make counts plain."""
-    least = {"iterations": 1, "window": 1, "check_every": 1, "refinements": 0}
+    least = {"iterations": 1, "batch": 1, "window": 1, "check_every": 1, "refinements": 0}
     least |= {"refinement_window": 1, "refinement_stride": 1}
     least |= {} if settings["patience"] is None else {"patience": 1}
     for name, bound in least.items():
@@ -594,10 +594,6 @@ def _check(settings: dict) -> None:
         if not (isinstance(settings[name], Real) and settings[name] > 0):
             raise InputError(f"{name} must be a positive number, not {settings[name]!r}.")
         settings[name] = float(settings[name])
-    if settings["gradient"] not in GRADIENTS:
-        raise InputError(
-            f"gradient must be one of {', '.join(GRADIENTS)}, not {settings['gradient']!r}."
-        )
 
 
 # --- the gradient ---------------------------------------------------------------------------
@@ -605,6 +601,8 @@ def _check(settings: dict) -> None:
 
 def _place(device: str, gradient: str | None, work: int) -> tuple[torch.device, str]:
     """Return where the gradient is computed, and how."""
+    if gradient is not None and gradient not in GRADIENTS:
+        raise InputError(f"gradient must be one of {', '.join(GRADIENTS)}, not {gradient!r}.")
     if device == "auto":
         gains = torch.cuda.is_available() and (work >= _GPU_GAINS or gradient is not None)
         device = "cuda" if gains and gradient != "fused" else "cpu"
@@ -667,7 +665,6 @@ def _torch_gradient(
     parameters = tuple(model.parameters())
     dtype = parameters[0].dtype
     k, step = model.k, model.step
-    states = torch.tensor(stretch.states, dtype=dtype, device=device)
     # Row m: every input's delays at third m of a sample.
     rows = len(stretch.stages) - 3 * (k - 1)
     delayed = np.stack([stretch.stages[3 * j : 3 * j + rows] for j in range(k)], axis=-1)
@@ -676,12 +673,12 @@ def _torch_gradient(
     def slope(state, row):
         return model(state, delayed[row])
 
-    def compute(starts, window):
-        truth = states[starts + torch.arange(window + 1, device=device)[:, None]]
+    def compute(truth, first):
+        window = len(truth) - 1
         if gradient == "adjoint":
-            ours = _adjoint_solve(slope, 3 * starts, truth[0], window, step, parameters)
+            ours = _adjoint_solve(slope, first, truth[0], window, step, parameters)
         else:
-            ours = _solve(slope, 3 * starts, truth[0], window, step)
+            ours = _solve(slope, first, truth[0], window, step)
         loss = torch.mean((ours[1:] - truth[1:]) ** 2)
         return loss.detach(), *torch.autograd.grad(loss, parameters)
 
@@ -690,7 +687,9 @@ def _torch_gradient(
 
     def loss_and_gradient(weights, starts, window):
         kernels.store(model, weights)
-        loss, *slopes = compute(torch.as_tensor(starts, device=device), window)
+        truth = windows(stretch.states, starts, window)
+        truth = torch.as_tensor(truth, dtype=dtype, device=device).movedim(1, 0)
+        loss, *slopes = compute(truth, torch.as_tensor(3 * starts, device=device))
         return loss.item(), kernels.pack(slopes)
 
     return loss_and_gradient
@@ -699,28 +698,31 @@ def _torch_gradient(
 def _recorded(compute: Callable) -> Callable:
     """Have a GPU repeat a computation as one CUDA graph instead of thousands of launches.
 
-    ``compute`` takes a tensor and a number, and returns tensors. What it reads besides may change
-    in value, but not in place or shape.
+    ``compute`` takes and returns tensors. What it reads besides may change in value, but not in
+    place or shape.
     """
     graphs = {}
 
-    def record(values, number):
-        given, graph, stream = values.clone(), torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    def record(values):
+        given = [value.clone() for value in values]
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
         # Libraries set themselves up at a first call, which a graph cannot record.
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            compute(given, number)
+            compute(*given)
         torch.cuda.current_stream().wait_stream(stream)
         with torch.cuda.graph(graph):
-            results = compute(given, number)
+            results = compute(*given)
         return given, graph, results
 
-    def replay(values, number):
-        with torch.cuda.device(values.device):
-            if (values.shape, number) not in graphs:
-                graphs[values.shape, number] = record(values, number)
-            given, graph, results = graphs[values.shape, number]
-            given.copy_(values)
+    def replay(*values):
+        shapes = tuple(value.shape for value in values)
+        with torch.cuda.device(values[0].device):
+            if shapes not in graphs:
+                graphs[shapes] = record(values)
+            given, graph, results = graphs[shapes]
+            for mine, value in zip(given, values, strict=True):
+                mine.copy_(value)
             graph.replay()
             return results
 
