@@ -77,9 +77,8 @@ def test_mackey_glass(book):
     found = metrics(book, "mackey_glass")
     scores = found["nrmse"]
     assert scores["published"]["H=1"] < 0.3 * scores["bare input"]["H=1"]
-    # A changed voltage is forgotten by one skyrmion, and sooner than by four.
-    repeated = found["difference_when_repeated"]
-    assert repeated["one skyrmion"] < min(0.01, repeated["four skyrmions"])
+    # The response to a changed voltage, some 2e-3 at first, fades.
+    assert found["difference_when_repeated"]["one skyrmion"] < 1e-3
 
 
 def test_speedup(book):
