@@ -8,8 +8,8 @@ import torch
 import torchdiffeq
 from torch import nn
 
-from spinode.model import SpinODE
-from spinode.protocols import ONE_SKYRMION
+from spinode.devices.protocols import ONE_SKYRMION
+from spinode.neural_ode.model import SpinODE
 from spinode.trajectory import Channel
 
 SPACING = 5e-12

@@ -28,27 +28,28 @@ from dataclasses import replace
 
 import numpy as np
 
-from spinode import paper
-from spinode.metrics import nrmse
+from spinode.analysis.metrics import nrmse
+from spinode.devices.protocols import KU_TEST, ONE_SKYRMION, PAIR
 from spinode.micromagnetics import embedded, simulate
 from spinode.micromagnetics.llg import Integrator, stable_step
 from spinode.micromagnetics.skyrmion import film_of, seeded_state
-from spinode.protocols import KU_TEST, ONE_SKYRMION, PAIR
-from spinode.trajectory import read_table, resample
+from spinode.micromagnetics.tables import read_table
+from spinode.paper import authors
+from spinode.trajectory import resample
 
 INTERVAL = 2.5e-12
 DRIVE = ONE_SKYRMION.drive
 TABLES = {
-    "one_skyrmion": (ONE_SKYRMION, paper.ONE_SKYRMION_TABLE, 57.5e-9),
-    "pair": (PAIR, paper.PAIR_TABLE, 20e-9),
-    "ku_test": (KU_TEST, paper.KU_TEST_TABLE, 20e-9),
+    "one_skyrmion": (ONE_SKYRMION, authors.ONE_SKYRMION_TABLE, 57.5e-9),
+    "pair": (PAIR, authors.PAIR_TABLE, 20e-9),
+    "ku_test": (KU_TEST, authors.KU_TEST_TABLE, 20e-9),
 }
 # In a process of its own, since that of the benchmark has imported far more; and read from Linux,
 # since ru_maxrss would be at least the memory of the process that started it.
 MEMORY = """
 from dataclasses import replace
 from spinode.micromagnetics import embedded, simulate
-from spinode.protocols import FOUR_SKYRMIONS as run
+from spinode.devices.protocols import FOUR_SKYRMIONS as run
 embedded.relax = lambda device, tensor: embedded.seeded_state(device)
 simulate(run.device, run.drive, engine="embedded", duration=20e-12, progress=False)
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
@@ -169,7 +170,7 @@ def main():
 
     result["nrmse_vs_mumax3"] = None
     for name, (protocol, file, whole) in TABLES.items():
-        table = paper.locate(file)
+        table = authors.locate(file)
         if table is None:
             print(f"{name}: no table of the authors here; 'spinode fetch paper' gets it.")
             continue

@@ -10,11 +10,11 @@ import time
 
 import numpy as np
 
-from spinode import multiplexing, speech
-from spinode.cochlea import cochleagram, spectrogram
-from spinode.model import SpinODE
-from spinode.oscillator import NanoOscillator
-from spinode.recognition import Readout, recognize
+from spinode.devices.oscillator import NanoOscillator
+from spinode.neural_ode.model import SpinODE
+from spinode.speech import corpora, multiplexing
+from spinode.speech.cochlea import cochleagram, spectrogram
+from spinode.speech.recognition import Readout, recognize
 from spinode.trajectory import Channel
 
 SAMPLE_OF_SPLITS = [(0,), (3, 7), (0, 1, 2, 3, 4), (0, 1, 2, 4, 5, 6, 7, 8, 9)]
@@ -38,7 +38,7 @@ def plain_scores(states: np.ndarray, trained: tuple[int, ...]) -> np.ndarray:
 
 
 def main() -> None:
-    corpus = speech.corpus()
+    corpus = corpora.corpus()
     print(f"{corpus.name}, {corpus.sounds.size} recordings")
     # Forecasts take the same time whatever the weights are.
     model = SpinODE(

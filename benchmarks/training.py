@@ -6,7 +6,7 @@ authors' published table of one skyrmion (``spinode fetch paper``, or ``--data F
 
 Prints one JSON object on its last line:
 
-ms_per_iteration          of `spinode.training.fit`
+ms_per_iteration          of `spinode.neural_ode.training.fit`
 authors_ms_per_iteration  of the authors' way
 speedup                   their ratio
 first_call_s              a call of `fit` for one iteration in a process without compiled code
@@ -38,10 +38,11 @@ import torch
 from authors_way import SPACING, AuthorsWay, skyrmion_model
 
 from spinode import trajectory
-from spinode.forecast import forecast
-from spinode.metrics import nrmse
-from spinode.protocols import ONE_SKYRMION
-from spinode.training import fit, fit_seeds
+from spinode.analysis.metrics import nrmse
+from spinode.devices.protocols import ONE_SKYRMION
+from spinode.micromagnetics.tables import read_table
+from spinode.neural_ode.forecast import forecast
+from spinode.neural_ode.training import fit, fit_seeds
 from spinode.trajectory import delay_embed, windows
 
 TRAIN, HELD_OUT, END = (1500, 11_500), slice(11_500, 19_000), 20_000
@@ -55,7 +56,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def signal(folder):
     """Return the published trajectory on its grid, or noise of the same length."""
     if folder is not None:
-        table = trajectory.read_table(folder / TABLE)
+        table = read_table(folder / TABLE)
         return trajectory.resample(table, SPACING, END * SPACING)
     time = SPACING * np.arange(END + 1)
     noise = 0.77 + 0.1 * np.random.default_rng(0).standard_normal(time.size)

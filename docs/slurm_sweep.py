@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dask_jobqueue import SLURMCluster
 
-from spinode.grid import read_grid
-from spinode.sweep import sweep
+from spinode.workflow.grid import read_grid
+from spinode.workflow.sweep import sweep
 
 if __name__ == "__main__":
     with SLURMCluster(

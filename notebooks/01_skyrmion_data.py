@@ -38,13 +38,15 @@ import holoviews as hv
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
-from spinode import paper, plots
-from spinode.drives import RandomSinePair
-from spinode.metrics import nrmse
+from spinode.analysis import plots
+from spinode.paper import authors
+from spinode.devices.drives import RandomSinePair
+from spinode.analysis.metrics import nrmse
 from spinode.micromagnetics import available_engines, simulate
-from spinode.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
-from spinode.trajectory import read_table, resample, save
-from spinode.workbook import outputs
+from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
+from spinode.micromagnetics.tables import read_table
+from spinode.trajectory import resample, save
+from spinode.workflow.workbook import outputs
 
 plots.use_style()
 out = outputs(profile)
@@ -180,7 +182,7 @@ hv.Layout(
 # (`demag="mumax3"`, the default), the difference shrinks tenfold.
 
 # %%
-table = paper.locate(paper.ONE_SKYRMION_TABLE)
+table = authors.locate(authors.ONE_SKYRMION_TABLE)
 agreement = {}
 if table:
     published = resample(read_table(table), ONE_SKYRMION.spacing, reference_duration)

@@ -43,15 +43,17 @@ import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
-from spinode import paper, plots
-from spinode.baselines import gru, linear_arx, nvar
-from spinode.forecast import forecast
-from spinode.metrics import nrmse
-from spinode.model import SpinODE
-from spinode.protocols import FOUR_SKYRMIONS, ONE_SKYRMION
-from spinode.training import fit
-from spinode.trajectory import Channel, load, read_table, resample
-from spinode.workbook import outputs
+from spinode.analysis import plots
+from spinode.paper import authors
+from spinode.analysis.baselines import gru, linear_arx, nvar
+from spinode.neural_ode.forecast import forecast
+from spinode.analysis.metrics import nrmse
+from spinode.neural_ode.model import SpinODE
+from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION
+from spinode.neural_ode.training import fit
+from spinode.micromagnetics.tables import read_table
+from spinode.trajectory import Channel, load, resample
+from spinode.workflow.workbook import outputs
 
 plots.use_style()
 out = outputs(profile)
@@ -69,7 +71,7 @@ spacing = 5e-12
 
 def recording(run, path):
     """Return where a training run was simulated, its trajectory, and its drive."""
-    table = paper.locate(path)
+    table = authors.locate(path)
     if table:
         return "MuMax3, published by the authors", read_table(table), run.drive
     recorded = load(out.input(f"{run.name}.nc"))
@@ -77,7 +79,7 @@ def recording(run, path):
     return "embedded engine, notebook 01", recorded, replace(run.drive, amplitude=amplitude)
 
 
-source, recorded, drive = recording(ONE_SKYRMION, paper.ONE_SKYRMION_TABLE)
+source, recorded, drive = recording(ONE_SKYRMION, authors.ONE_SKYRMION_TABLE)
 duration = min(spacing * heldout_stop, float(recorded.time[-1]))
 signal = resample(recorded, spacing, duration)
 print(f"data: {source}; {signal.sizes['time']} samples of 5 ps")
@@ -141,15 +143,15 @@ def train(name, signal, drive, k, start, stop, end, refinements):
 
 
 models, histories = {}, {}
-if paper.locate(paper.MODELS["one_skyrmion"].path):
-    models["published"] = paper.MODELS["one_skyrmion"].load()
+if authors.locate(authors.MODELS["one_skyrmion"].path):
+    models["published"] = authors.MODELS["one_skyrmion"].load()
 for k in delays:
     models[f"k = {k}"], histories[f"k = {k}"] = train(
         "one_skyrmion", signal, drive, k, train_start, train_stop, validation_stop, refinements
     )
 
 # %%
-claim = paper.CLAIMS["fig2"]["one_skyrmion_mse"]
+claim = authors.CLAIMS["fig2"]["one_skyrmion_mse"]
 figure, ax = plt.subplots(figsize=(7, 3.2))
 plots.loss_curves(ax, histories, claim)
 ax.legend()
@@ -242,7 +244,7 @@ plt.show()
 # unseen time worse and, driven otherwise, may blow up. A few refinements are best.
 
 # %%
-four_source, recorded, four_drive = recording(FOUR_SKYRMIONS, paper.FOUR_SKYRMIONS_TABLE)
+four_source, recorded, four_drive = recording(FOUR_SKYRMIONS, authors.FOUR_SKYRMIONS_TABLE)
 four = resample(recorded, spacing)
 four_model, four_history = train(
     "four_skyrmions",
@@ -262,7 +264,7 @@ four_errors = {
     "training": nrmse(aligned.mz.values[:four_seen], four_truth.mz.values[:four_seen]),
     "held out": nrmse(aligned.mz.values[four_seen:], four_truth.mz.values[four_seen:]),
 }
-four_claim = paper.CLAIMS["fig2"]["four_skyrmions_mse"]
+four_claim = authors.CLAIMS["fig2"]["four_skyrmions_mse"]
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8), width_ratios=(1, 1.6))
 plots.loss_curves(left, {"four skyrmions": four_history}, four_claim)

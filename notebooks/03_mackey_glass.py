@@ -48,18 +48,20 @@ from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 from reservoirpy.nodes import Reservoir
 
-from spinode import paper, plots
-from spinode.drives import HeldSequence
-from spinode.forecast import forecast
+from spinode.analysis import plots
+from spinode.paper import authors
+from spinode.devices.drives import HeldSequence
+from spinode.neural_ode.forecast import forecast
 from spinode.micromagnetics import simulate
-from spinode.model import SpinODE
-from spinode.protocols import FOUR_SKYRMIONS, ONE_SKYRMION
-from spinode.reference import torchdiffeq_forecast
-from spinode.reservoir import gaussian_mask, multiplex, train_readout, virtual_nodes
-from spinode.tasks import mackey_glass, mackey_glass_series
-from spinode.training import fit
-from spinode.trajectory import Channel, load, read_table, resample
-from spinode.workbook import outputs
+from spinode.neural_ode.model import SpinODE
+from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION
+from spinode.neural_ode.reference import torchdiffeq_forecast
+from spinode.reservoir.readout import gaussian_mask, multiplex, train_readout, virtual_nodes
+from spinode.reservoir.tasks import mackey_glass, mackey_glass_series
+from spinode.neural_ode.training import fit
+from spinode.micromagnetics.tables import read_table
+from spinode.trajectory import Channel, load, resample
+from spinode.workflow.workbook import outputs
 
 plots.use_style()
 out = outputs(profile)
@@ -69,7 +71,7 @@ spacing, hold = 5e-12, 10e-12
 # ## The series and how it drives the skyrmion
 
 # %%
-file = paper.locate(paper.MACKEY_GLASS_SERIES)
+file = authors.locate(authors.MACKEY_GLASS_SERIES)
 series = np.loadtxt(file)[:points] if file else mackey_glass_series(points)
 task = mackey_glass(series, np.arange(horizons))
 masked = multiplex(series, gaussian_mask(nodes), minimum=-0.4)
@@ -194,7 +196,7 @@ def read_out(trajectory, discard, train, output=model.output):
     return train_readout(states, task, train=train, discard=discard)
 
 
-if paper.locate(paper.FOUR_SKYRMIONS_TABLE):
+if authors.locate(authors.FOUR_SKYRMIONS_TABLE):
     print("four skyrmions: not compared, as the model learned the grains of the published run.")
     del physics["four skyrmions"]
 labels = {
@@ -225,8 +227,8 @@ for name, run in physics.items():
 
 # %%
 all_points = {"neural ODE": (models["one skyrmion"], HeldSequence(masked))}
-if paper.locate(paper.MODELS["one_skyrmion"].path):
-    all_points["published"] = paper.MODELS["one_skyrmion"].load(), HeldSequence(masked)
+if authors.locate(authors.MODELS["one_skyrmion"].path):
+    all_points["published"] = authors.MODELS["one_skyrmion"].load(), HeldSequence(masked)
 all_points["four skyrmions"] = models["four skyrmions"], HeldSequence(gently)
 
 complete, seconds = {}, {}
@@ -245,11 +247,11 @@ for name, (one, sequence) in all_points.items():
     seconds[name] = {"forecast": forecasted - begun, "readout": perf_counter() - forecasted}
 
 tables = {
-    "micromagnetics": paper.ONE_SKYRMION_MACKEY_GLASS_TABLE,
-    "four skyrmions, micromagnetics": paper.FOUR_SKYRMIONS_MACKEY_GLASS_TABLE,
+    "micromagnetics": authors.ONE_SKYRMION_MACKEY_GLASS_TABLE,
+    "four skyrmions, micromagnetics": authors.FOUR_SKYRMIONS_MACKEY_GLASS_TABLE,
 }
 for name, path in tables.items():
-    table = paper.locate(path)
+    table = authors.locate(path)
     if table:  # 140 MB: a minute to read
         recorded = resample(read_table(table), hold)
         complete[name] = read_out(recorded, discard, train_points)

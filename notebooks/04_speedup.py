@@ -30,16 +30,17 @@ from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 from tqdm import tqdm
 
-from spinode import paper, plots
-from spinode.drives import HeldSequence
-from spinode.forecast import forecast
+from spinode.analysis import plots
+from spinode.paper import authors
+from spinode.devices.drives import HeldSequence
+from spinode.neural_ode.forecast import forecast
 from spinode.micromagnetics import available_engines, simulate
-from spinode.model import SpinODE
-from spinode.protocols import ONE_SKYRMION
-from spinode.reference import torchdiffeq_forecast
-from spinode.reservoir import gaussian_mask, multiplex
-from spinode.tasks import mackey_glass_series
-from spinode.workbook import outputs
+from spinode.neural_ode.model import SpinODE
+from spinode.devices.protocols import ONE_SKYRMION
+from spinode.neural_ode.reference import torchdiffeq_forecast
+from spinode.reservoir.readout import gaussian_mask, multiplex
+from spinode.reservoir.tasks import mackey_glass_series
+from spinode.workflow.workbook import outputs
 
 plots.use_style()
 out = outputs(profile)
@@ -60,9 +61,9 @@ task_points = 10_000
 # Both forecasts give the same numbers:
 
 # %%
-weights = paper.locate(paper.MODELS["one_skyrmion"].path)
+weights = authors.locate(authors.MODELS["one_skyrmion"].path)
 model = (
-    paper.MODELS["one_skyrmion"].load()
+    authors.MODELS["one_skyrmion"].load()
     if weights
     else SpinODE.load(out.input("training/one_skyrmion_k2.pt"))
 )
@@ -206,7 +207,7 @@ metrics = {
     "speedup_over_micromagnetics": table["speed-up"].to_dict(),
     "compiled_over_torchdiffeq": float(ratio),
     "points_until_it_pays": float(compiled["points until it pays"]),
-    "paper_speedup": paper.CLAIMS["timing"]["speedup"],
+    "paper_speedup": authors.CLAIMS["timing"]["speedup"],
     "largest_difference_mz": float(difference),
 }
 out.write_metrics("speedup", metrics)
@@ -214,7 +215,7 @@ display(
     Markdown(
         f"On this machine, one thread each, our forecast is **{compiled['speed-up']:,.0f} times** "
         f"faster than the embedded engine and {ratio:,.0f} times faster than the paper's way of "
-        f"forecasting; the paper claims over {paper.CLAIMS['timing']['speedup']}. Training data "
+        f"forecasting; the paper claims over {authors.CLAIMS['timing']['speedup']}. Training data "
         f"and training included, the neural ODE pays off after "
         f"{compiled['points until it pays']:,.0f} points of the 10,000."
     )

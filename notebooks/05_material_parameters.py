@@ -42,18 +42,20 @@ import panel as pn
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
-from spinode import paper, plots
-from spinode.drives import PulseSequence
+from spinode.analysis import plots
+from spinode.paper import authors
+from spinode.devices.drives import PulseSequence
 from spinode.errors import SpinodeError
-from spinode.forecast import ForecastWarning, forecast
-from spinode.metrics import nrmse
+from spinode.neural_ode.forecast import ForecastWarning, forecast
+from spinode.analysis.metrics import nrmse
 from spinode.micromagnetics import simulate
-from spinode.model import SpinODE
-from spinode.protocols import D_TEST, KU_TEST, PAIR
-from spinode.spectra import peak_frequency, ringing_frequency, spectrum
-from spinode.training import fit
-from spinode.trajectory import Channel, load, read_table, resample
-from spinode.workbook import outputs
+from spinode.neural_ode.model import SpinODE
+from spinode.devices.protocols import D_TEST, KU_TEST, PAIR
+from spinode.analysis.spectra import peak_frequency, ringing_frequency, spectrum
+from spinode.neural_ode.training import fit
+from spinode.micromagnetics.tables import read_table
+from spinode.trajectory import Channel, load, resample
+from spinode.workflow.workbook import outputs
 
 plots.use_style()
 pn.extension(inline=True)
@@ -67,7 +69,7 @@ spacing = 5e-12
 # or, without their data, from the embedded engine (notebook 01).
 
 # %%
-table = paper.locate(paper.PAIR_TABLE)
+table = authors.locate(authors.PAIR_TABLE)
 source = "MuMax3, published by the authors" if table else "embedded engine, notebook 01"
 drive = PAIR.drive
 if table:
@@ -121,8 +123,8 @@ model.save(out.data / "material_parameters" / "pair.pt")
 
 # %%
 models = {"k = 2": model}
-if paper.locate(paper.MODELS["pair"].path):
-    models["published"] = paper.MODELS["pair"].load()
+if authors.locate(authors.MODELS["pair"].path):
+    models["published"] = authors.MODELS["pair"].load()
 
 truth = signal.isel(time=slice(train_start, None))
 runs = {
@@ -173,10 +175,10 @@ def micromagnetics(name, device, drive):
 
 
 tests = {}
-table = paper.locate(paper.KU_TEST_TABLE)
+table = authors.locate(authors.KU_TEST_TABLE)
 if table:
     tests["Ku, published"] = KU_TEST.drive, resample(read_table(table), spacing)
-table = paper.locate(paper.D_TEST_TABLE)
+table = authors.locate(authors.D_TEST_TABLE)
 if table:
     tests["Dind, published"] = D_TEST.drive, resample(read_table(table), spacing)
 

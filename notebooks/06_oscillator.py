@@ -33,22 +33,25 @@ from matplotlib import pyplot as plt
 from scipy.signal import welch
 from scipy.stats import norm
 
-from spinode import multiplexing, paper, plots, sde, speech
-from spinode.cochlea import cochleagram
-from spinode.forecast import ForecastWarning, forecast
-from spinode.metrics import nrmse
-from spinode.model import SpinODE
-from spinode.noise import (
+from spinode.analysis import plots
+from spinode.neural_ode import sde
+from spinode.paper import authors
+from spinode.speech import corpora, multiplexing
+from spinode.speech.cochlea import cochleagram
+from spinode.neural_ode.forecast import ForecastWarning, forecast
+from spinode.analysis.metrics import nrmse
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.noise import (
     NoisyDrive,
     input_noise_spread,
     input_noise_strength,
     langevin_strength,
     one_step_residuals,
 )
-from spinode.oscillator import NanoOscillator, simulate
-from spinode.training import fit
+from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
-from spinode.workbook import outputs
+from spinode.workflow.workbook import outputs
 
 plots.use_style()
 out = outputs(profile)
@@ -61,10 +64,10 @@ mv, us = 1e3, 1e6
 # random mask of +-1 mixes each such frame into 400 voltages, held in time order: 100 ns each.
 
 # %%
-corpus = speech.corpus()
+corpus = corpora.corpus()
 print(f"speech: {corpus.name} ({corpus.credit}); speakers {', '.join(corpus.speakers)}")
 word = corpus.sounds[0, 0, 7]
-display(Audio(word, rate=speech.RATE))
+display(Audio(word, rate=corpora.RATE))
 
 # %%
 channels = multiplexing.features(corpus, cochleagram)
@@ -80,7 +83,7 @@ print(f"device: {source}")
 
 # %%
 figure, axes = plt.subplots(3, 1, figsize=(9, 6))
-axes[0].plot(np.arange(word.size) / speech.RATE * 1e3, word, linewidth=0.5)
+axes[0].plot(np.arange(word.size) / corpora.RATE * 1e3, word, linewidth=0.5)
 axes[0].set(title="a  'seven'", xlabel="time (ms)", ylabel="sound")
 axes[1].imshow(channels[0, 0, 7], aspect="auto", cmap="magma")
 axes[1].set(title="b  cochleagram", xlabel="frame", ylabel="channel")
@@ -138,7 +141,7 @@ for k in delays:
     models[f"k = {k}"] = model
 
 # %%
-claim = paper.CLAIMS["fig5"]["training_mse"]
+claim = authors.CLAIMS["fig5"]["training_mse"]
 figure, ax = plt.subplots(figsize=(7, 3.2))
 plots.loss_curves(ax, histories, claim)
 ax.legend()

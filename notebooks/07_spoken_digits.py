@@ -29,15 +29,18 @@ import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
-from spinode import multiplexing, paper, plots, sde, speech
-from spinode.cochlea import cochleagram, spectrogram
-from spinode.model import SpinODE
-from spinode.noise import input_noise_strength, langevin_strength
-from spinode.oscillator import NanoOscillator, simulate
-from spinode.recognition import recognize
-from spinode.training import fit
+from spinode.analysis import plots
+from spinode.neural_ode import sde
+from spinode.paper import authors
+from spinode.speech import corpora, multiplexing
+from spinode.speech.cochlea import cochleagram, spectrogram
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.noise import input_noise_strength, langevin_strength
+from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.speech.recognition import recognize
+from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
-from spinode.workbook import outputs
+from spinode.workflow.workbook import outputs
 
 plots.use_style()
 out = outputs(profile)
@@ -47,7 +50,7 @@ front_ends = {"cochlear": cochleagram, "spectrogram": spectrogram}
 # ## Speech, drives, and the device's answers
 
 # %%
-corpus = speech.corpus()
+corpus = corpora.corpus()
 device = NanoOscillator()
 print(f"speech: {corpus.name} ({corpus.credit})")
 acoustics, drives, states, sources = {}, {}, {}, {}
@@ -127,8 +130,8 @@ for name, model in models.items():
         noisy_models[name], played, seed=seed + 4
     )
     states[name]["acoustic channels alone"] = acoustics[name]
-if paper.locate(paper.MODELS["oscillator"].path):
-    twin = paper.MODELS["oscillator"].load()
+if authors.locate(authors.MODELS["oscillator"].path):
+    twin = authors.MODELS["oscillator"].load()
     played = drives["cochlear"]
     states["cochlear"]["authors' network"] = multiplexing.forecast_states(twin, played)
     states["cochlear"]["authors' network with noise"] = multiplexing.forecast_states(
@@ -177,7 +180,7 @@ for letter, panel, (name, by_recognizer) in zip("ab", panels, results.items(), s
             linestyle="--" if recognizer == "neural SDE" else "-",
             label=recognizer,
         )
-    for recognizer, published in paper.recognition_rates(name).items():
+    for recognizer, published in authors.recognition_rates(name).items():
         panel.plot(
             np.arange(1, len(published) + 1), published, color=colors[recognizer], linewidth=0.6
         )
@@ -287,7 +290,7 @@ metrics = {
     "published": {
         name: {recognizer: list(map(float, rates)) for recognizer, rates in found.items()}
         for name in front_ends
-        if (found := paper.recognition_rates(name))
+        if (found := authors.recognition_rates(name))
     },
 }
 out.write_metrics("spoken_digits", metrics)

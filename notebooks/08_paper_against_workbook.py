@@ -2,8 +2,9 @@
 # # Does the workbook reproduce the paper?
 #
 # Every number below is read from what the other notebooks measured on this machine
-# (`results/<profile>/`), beside the paper's own. Nothing is typed by hand: `spinode.comparison`
-# holds a list of the paper's numbers, where ours are found, and what counts as reproduced.
+# (`results/<profile>/`), beside the paper's own. Nothing is typed by hand:
+# `spinode.paper.comparison` holds a list of the paper's numbers, where ours are found, and what
+# counts as reproduced.
 #
 # A result is **reproduced** if it is as good as the paper says, **better** if by a factor of two or
 # more; else it **differs**, and the reason stands beside it. The verdict is on the most faithful
@@ -16,9 +17,10 @@ profile = "quick"
 # %%
 from IPython.display import Markdown, display
 
-from spinode import comparison, plots
+from spinode.analysis import plots
+from spinode.paper import comparison
 from spinode.files import replacing, workbook_root
-from spinode.workbook import outputs
+from spinode.workflow.workbook import outputs
 
 plots.use_style()
 out = outputs(profile)

@@ -16,11 +16,11 @@ grid = "profiles/sweeps/few.yaml"
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
-from spinode import plots
+from spinode.analysis import plots
 from spinode.files import workbook_root
-from spinode.grid import read_grid
-from spinode.sweep import sweep
-from spinode.workbook import outputs
+from spinode.workflow.grid import read_grid
+from spinode.workflow.sweep import sweep
+from spinode.workflow.workbook import outputs
 
 plots.use_style()
 out = outputs(profile)

@@ -51,6 +51,21 @@ def check_writable(folder: Path) -> None:
         raise InputError(f"cannot write to {folder}: it is read-only.")
 
 
+def first_line(path: Path) -> str:
+    """Return the first line of ``path``, refusing what cannot hold data at all."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline(4096).decode("latin-1").rstrip("\r\n")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}.") from None
+    if line.startswith("version https://git-lfs"):
+        raise InputError(
+            f"{path} is a Git LFS pointer, not the data: fetch it with 'git lfs pull' in the "
+            "repository it comes from, or with 'spinode fetch paper'."
+        )
+    return line
+
+
 def workbook_root() -> Path:
     """Return the folder of the workbook that the working directory lies in.
 

@@ -11,6 +11,8 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from spinode import HOMES
+
 #: Environment variable that names the folder a notebook writes to instead of the workbook's.
 OUTPUTS = "SPINODE_OUTPUTS"
 
@@ -46,6 +48,8 @@ def modules(source: str) -> set[Path]:
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                if node.module == _PACKAGE.name:  # loaded at first use: not in its source
+                    names += [HOMES[alias.name] for alias in node.names if alias.name in HOMES]
             else:
                 continue
             for name in names:

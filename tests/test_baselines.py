@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spinode import baselines
+from spinode.analysis import baselines
 from spinode.errors import InputError
-from spinode.model import SpinODE
+from spinode.neural_ode.model import SpinODE
 from spinode.trajectory import Channel
 
 TRAIN = (50, 850)

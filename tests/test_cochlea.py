@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spinode.cochlea import center_frequencies, cochleagram, spectrogram
 from spinode.errors import InputError
+from spinode.speech.cochlea import center_frequencies, cochleagram, spectrogram
 
 RATE = 12_500
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from spinode import comparison
-from spinode.comparison import Claim
 from spinode.errors import InputError
+from spinode.paper import comparison
+from spinode.paper.comparison import Claim
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from spinode.devices import Grains, SkyrmionDisk
+from spinode.devices.disks import Grains, SkyrmionDisk
+from spinode.devices.protocols import D_TEST, FOUR_SKYRMIONS, KU_TEST, ONE_SKYRMION, PAIR
 from spinode.errors import InputError
-from spinode.protocols import D_TEST, FOUR_SKYRMIONS, KU_TEST, ONE_SKYRMION, PAIR
 
 
 @pytest.mark.parametrize(

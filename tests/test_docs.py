@@ -14,12 +14,13 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from spinode import trajectory, workbook
-from spinode.cli import app
-from spinode.devices import SkyrmionDisk
-from spinode.drives import RandomSine
+from spinode import trajectory
+from spinode.devices.disks import SkyrmionDisk
+from spinode.devices.drives import RandomSine
 from spinode.errors import InputError
 from spinode.micromagnetics import mumax3, simulate
+from spinode.workflow import workbook
+from spinode.workflow.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -78,7 +79,7 @@ def test_the_notebook_of_extending_runs_from_the_command_line(book):
     (book / "profiles" / "smoke.yaml").write_text(blocks(page, "yaml")[0])
     workbook.check_parameters(notebook, workbook.defaults(notebook), profile["drive"])
     done = subprocess.run(
-        [sys.executable, "-m", "spinode.cli", "run", "10_drive", "--profile", "smoke"],
+        [sys.executable, "-m", "spinode.workflow.cli", "run", "10_drive", "--profile", "smoke"],
         capture_output=True,
         text=True,
     )

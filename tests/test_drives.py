@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from spinode.drives import HeldSequence, PulseSequence, RandomSine, RandomSinePair
-from spinode.errors import InputError
-from spinode.protocols import (
+from spinode.devices.drives import HeldSequence, PulseSequence, RandomSine, RandomSinePair
+from spinode.devices.protocols import (
     D_TEST,
     FOUR_SKYRMIONS,
     KU_TEST,
@@ -11,6 +10,7 @@ from spinode.protocols import (
     PAIR,
     mackey_glass,
 )
+from spinode.errors import InputError
 
 PUBLISHED = {
     "1skyrmion_voltage_train/table.txt": ONE_SKYRMION,

@@ -8,8 +8,9 @@ import xarray as xr
 from scipy.integrate import solve_ivp
 
 from spinode.errors import InputError
-from spinode.forecast import ForecastWarning, forecast
-from spinode.model import SpinODE
+from spinode.micromagnetics.tables import read_table
+from spinode.neural_ode.forecast import ForecastWarning, forecast
+from spinode.neural_ode.model import SpinODE
 from spinode.trajectory import Channel, delay_embed
 
 SPACING = 5e-12
@@ -299,7 +300,7 @@ def test_the_published_weights(paper_data):
     from spinode import trajectory
 
     table = paper_data / "Mumax3_simulations" / "1skyrmion_voltage_train" / "table.txt"
-    recorded = trajectory.resample(trajectory.read_table(table), SPACING, 108e-9)
+    recorded = trajectory.resample(read_table(table), SPACING, 108e-9)
     weights = torch.load(
         paper_data / "NeuralODEs/Mumax_skyrmion_model/output/params_1skyrmion_voltage.pkl",
         weights_only=True,

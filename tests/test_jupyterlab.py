@@ -19,7 +19,7 @@ import requests
 import websocket
 from jupyter_server.services.kernels.connection.base import deserialize_binary_message
 
-from spinode.workbook import load_profile, section
+from spinode.workflow.workbook import load_profile, section
 
 ROOT = Path(__file__).resolve().parent.parent
 # In the order of the pipeline: later ones read what earlier ones have left.

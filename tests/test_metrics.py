@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from spinode.analysis.metrics import nrmse
 from spinode.errors import InputError
-from spinode.metrics import nrmse
 
 
 def test_forecasting_the_mean_scores_one_and_the_truth_zero():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_bvp
 
-from spinode.devices import Grains, SkyrmionDisk
+from spinode.devices.disks import Grains, SkyrmionDisk
+from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
 from spinode.errors import InputError, SpinodeError
 from spinode.micromagnetics import embedded, simulate
 from spinode.micromagnetics.demag import MU0, Demag, mumax3, newell
@@ -20,7 +21,6 @@ from spinode.micromagnetics.skyrmion import (
     seeded_state,
     topological_charge,
 )
-from spinode.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
 
 COARSE = replace(ONE_SKYRMION.device, cell=2e-9)
 

@@ -6,10 +6,11 @@
 import numpy as np
 import pytest
 
-from spinode.metrics import nrmse
+from spinode.analysis.metrics import nrmse
+from spinode.devices.protocols import KU_TEST, ONE_SKYRMION, PAIR
 from spinode.micromagnetics import simulate
-from spinode.protocols import KU_TEST, ONE_SKYRMION, PAIR
-from spinode.trajectory import read_table, resample
+from spinode.micromagnetics.tables import read_table
+from spinode.trajectory import resample
 
 _ONE, _PAIR, _KU = (
     "1skyrmion_voltage_train/table.txt",

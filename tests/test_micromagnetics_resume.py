@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spinode.drives import RandomSine
+from spinode.devices.drives import RandomSine
+from spinode.devices.protocols import ONE_SKYRMION
 from spinode.errors import InputError
 from spinode.micromagnetics import embedded, simulate
-from spinode.protocols import ONE_SKYRMION
 
 DEVICE = replace(ONE_SKYRMION.device, cell=2e-9)
 DRIVE = RandomSine(periods=2)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from spinode import paper
 from spinode.errors import InputError
-from spinode.model import SpinODE
+from spinode.neural_ode.model import SpinODE
+from spinode.paper import authors
 from spinode.trajectory import Channel
 
 MZ = Channel("mz", "1", 0.77, 0.1)
@@ -65,8 +65,8 @@ def test_bad_files_and_values(tmp_path):
 
 
 def test_published_checkpoints(paper_data):
-    for published in paper.MODELS.values():
-        model = paper.import_checkpoint(
+    for published in authors.MODELS.values():
+        model = authors.import_checkpoint(
             paper_data / published.path,
             published.output,
             published.inputs,
@@ -80,9 +80,9 @@ def test_published_checkpoints(paper_data):
 
 
 def test_checkpoint_with_the_wrong_inputs(paper_data, tmp_path):
-    path = paper_data / paper.MODELS["pair"].path
+    path = paper_data / authors.MODELS["pair"].path
     with pytest.raises(InputError, match="6 input columns for k = 2"):
-        paper.import_checkpoint(path, MZ, (KU,), **TIMES)
+        authors.import_checkpoint(path, MZ, (KU,), **TIMES)
     torch.save({"weights": 1}, tmp_path / "other.pkl")
     with pytest.raises(InputError, match="no checkpoint"):
-        paper.import_checkpoint(tmp_path / "other.pkl", MZ, (KU,), **TIMES)
+        authors.import_checkpoint(tmp_path / "other.pkl", MZ, (KU,), **TIMES)

@@ -10,11 +10,13 @@ import time
 import numpy as np
 import pytest
 
-from spinode.drives import HeldSequence, RandomSine, RandomSinePair
+from spinode.devices.drives import HeldSequence, RandomSine, RandomSinePair
+from spinode.devices.protocols import D_TEST, FOUR_SKYRMIONS, KU_TEST, ONE_SKYRMION, PAIR
 from spinode.errors import InputError, SpinodeError
 from spinode.micromagnetics import available_engines, mumax3, simulate
-from spinode.protocols import D_TEST, FOUR_SKYRMIONS, KU_TEST, ONE_SKYRMION, PAIR
-from spinode.trajectory import read_ovf, read_table, resample
+from spinode.micromagnetics.ovf import read_ovf
+from spinode.micromagnetics.tables import read_table
+from spinode.trajectory import resample
 
 # Behaves as MuMax3 towards its caller: options, output folder, log, table, saved m.
 STAND_IN = """#!{python}
@@ -139,7 +141,7 @@ def test_an_interrupt_stops_the_process(stand_in, monkeypatch, tmp_path):
     monkeypatch.setenv("STAND_IN", "hang")
     code = (
         "from spinode.micromagnetics import simulate\n"
-        "from spinode.protocols import ONE_SKYRMION as p\n"
+        "from spinode.devices.protocols import ONE_SKYRMION as p\n"
         "simulate(p.device, p.drive, engine='mumax3', duration=1e-9)\n"
     )
     caller = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)

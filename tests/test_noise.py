@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spinode.devices.oscillator import NanoOscillator, simulate
 from spinode.errors import InputError
-from spinode.forecast import forecast
-from spinode.model import SpinODE
-from spinode.noise import (
+from spinode.neural_ode.forecast import forecast
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.noise import (
     NoisyDrive,
     input_noise_spread,
     input_noise_strength,
     langevin_strength,
     one_step_residuals,
 )
-from spinode.oscillator import NanoOscillator, simulate
-from spinode.training import fit
+from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
 
 DEVICE = NanoOscillator(noise=4.0)
@@ -96,7 +96,7 @@ def test_spread_of_input_noise_is_that_of_samples(model, drive, shape):
         assert np.std(outcomes) / level == pytest.approx(spread[n], rel=0.25)
 
 
-@pytest.mark.filterwarnings("ignore::spinode.forecast.ForecastWarning")
+@pytest.mark.filterwarnings("ignore::spinode.neural_ode.forecast.ForecastWarning")
 def test_input_noise_is_found_again(model, drive):
     """A recording made by the model itself, with held noise at its input."""
     noisy = forecast(model, NoisyDrive(drive, 0.01, seed=9), initial=np.zeros(2))

@@ -26,7 +26,7 @@ def book(tmp_path_factory, paper_data):
 
 def run(book, notebook):
     done = subprocess.run(
-        [sys.executable, "-m", "spinode.cli", "run", notebook, "--profile", "smoke"],
+        [sys.executable, "-m", "spinode.workflow.cli", "run", notebook, "--profile", "smoke"],
         cwd=book,
         capture_output=True,
         text=True,

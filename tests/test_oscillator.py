@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spinode import paper
+from spinode.devices.oscillator import NanoOscillator, simulate
 from spinode.errors import InputError
-from spinode.forecast import forecast
-from spinode.oscillator import NanoOscillator, simulate
+from spinode.neural_ode.forecast import forecast
+from spinode.paper import authors
 
 STEPS = np.array([-0.3, -0.1, 0.1, 0.3])  # V
 QUIET = NanoOscillator(noise=0)
@@ -36,8 +36,8 @@ def relaxation(voltage):
 @pytest.fixture(scope="module")
 def twin(paper_data):
     """Return the authors' trained cochlear oscillator."""
-    published = paper.MODELS["oscillator"]
-    return paper.import_checkpoint(
+    published = authors.MODELS["oscillator"]
+    return authors.import_checkpoint(
         paper_data / published.path,
         published.output,
         published.inputs,

@@ -4,36 +4,36 @@ import subprocess
 
 import pytest
 
-from spinode import paper
 from spinode.errors import InputError, SpinodeError
+from spinode.paper import authors
 from spinode.trajectory import Channel
 
 
 def test_registry_lists_everything_once():
-    paths = [file.path for file in paper.registry()]
+    paths = [file.path for file in authors.registry()]
     assert len(paths) == len(set(paths)) == 31
-    assert paper.ONE_SKYRMION_TABLE in paths
-    assert sum(file.lfs for file in paper.registry()) == 2
+    assert authors.ONE_SKYRMION_TABLE in paths
+    assert sum(file.lfs for file in authors.registry()) == 2
 
 
 def test_fetch_from_a_local_copy_verifies_and_keeps(paper_data, tmp_path):
-    outcomes = paper.fetch(paper_data, tmp_path)
+    outcomes = authors.fetch(paper_data, tmp_path)
     assert set(outcomes) <= {"fetched", "missing"}
     for file in outcomes["fetched"]:
         assert (tmp_path / file.path).read_bytes() == (paper_data / file.path).read_bytes()
         assert file.state(tmp_path) == "here"
-    again = paper.fetch(paper_data, tmp_path)
+    again = authors.fetch(paper_data, tmp_path)
     assert again["here"] == outcomes["fetched"]
 
 
 def test_corrupt_file_is_refused(paper_data, tmp_path):
-    source = tmp_path / "source" / paper.MACKEY_GLASS_SERIES
+    source = tmp_path / "source" / authors.MACKEY_GLASS_SERIES
     source.parent.mkdir(parents=True)
-    good = (paper_data / paper.MACKEY_GLASS_SERIES).read_bytes()
+    good = (paper_data / authors.MACKEY_GLASS_SERIES).read_bytes()
     source.write_bytes(good[:-1] + b"0")
-    outcomes = paper.fetch(tmp_path / "source", tmp_path / "kept")
-    assert [file.path for file in outcomes["corrupt"]] == [paper.MACKEY_GLASS_SERIES]
-    assert not (tmp_path / "kept" / paper.MACKEY_GLASS_SERIES).exists()
+    outcomes = authors.fetch(tmp_path / "source", tmp_path / "kept")
+    assert [file.path for file in outcomes["corrupt"]] == [authors.MACKEY_GLASS_SERIES]
+    assert not (tmp_path / "kept" / authors.MACKEY_GLASS_SERIES).exists()
 
 
 def test_git_blob_ids_are_git_s_own(tmp_path):
@@ -45,7 +45,7 @@ def test_git_blob_ids_are_git_s_own(tmp_path):
         text=True,
         check=True,
     ).stdout.strip()
-    file = paper.PublishedFile("file", None, f"git:{blob}", False)
+    file = authors.PublishedFile("file", None, f"git:{blob}", False)
     assert file.state(tmp_path) == "here"
     path.write_bytes(b"spun\n" * 1000)
     assert file.state(tmp_path) == "corrupt"
@@ -53,15 +53,15 @@ def test_git_blob_ids_are_git_s_own(tmp_path):
 
 def test_download_without_a_network_is_one_sentence(tmp_path, monkeypatch):
     # a closed local port stands for an unreachable server
-    monkeypatch.setattr(paper.PublishedFile, "url", property(lambda self: "http://127.0.0.1:9/x"))
+    monkeypatch.setattr(authors.PublishedFile, "url", property(lambda self: "http://127.0.0.1:9/x"))
     with pytest.raises(SpinodeError, match=r"cannot download .* --from DIR"):
-        paper.fetch(None, tmp_path)
+        authors.fetch(None, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_source_that_is_no_folder(tmp_path):
     with pytest.raises(InputError, match="no folder"):
-        paper.fetch(tmp_path / "nowhere", tmp_path)
+        authors.fetch(tmp_path / "nowhere", tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"version https://git-lfs.github.com/spec/v1\n"])
@@ -70,6 +70,6 @@ def test_what_is_no_checkpoint_is_refused_in_one_sentence(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"params\.pkl") as caught:
-        paper.import_checkpoint(path, Channel("mz", "1"), (), sample_spacing=1.0, time_scale=1.0)
+        authors.import_checkpoint(path, Channel("mz", "1"), (), sample_spacing=1.0, time_scale=1.0)
     assert "\n" not in str(caught.value)
     assert "set to `False`" not in str(caught.value)  # PyTorch's advice to run what a file holds

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spinode.errors import InputError
-from spinode.recognition import Readout, recognize
+from spinode.speech.recognition import Readout, recognize
 
 
 def reservoir(nodes=30, speakers=3, utterances=5, digits=4, noise=0.5, seed=0):

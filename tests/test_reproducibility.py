@@ -18,21 +18,23 @@ import torch
 import xarray as xr
 from ruamel.yaml import YAML
 
-from spinode import kernels, trajectory, workbook
-from spinode.cochlea import cochleagram
-from spinode.drives import RandomSine
-from spinode.forecast import forecast
+from spinode import trajectory
+from spinode.devices.drives import RandomSine
+from spinode.devices.oscillator import NanoOscillator
+from spinode.devices.protocols import ONE_SKYRMION
 from spinode.micromagnetics import simulate
-from spinode.model import SpinODE
-from spinode.multiplexing import drives, features, mask, measure
-from spinode.oscillator import NanoOscillator
-from spinode.protocols import ONE_SKYRMION
-from spinode.recognition import recognize
-from spinode.reservoir import gaussian_mask, train_readout
-from spinode.speech import Corpus, synthesized_digits
-from spinode.tasks import mackey_glass, mackey_glass_series
-from spinode.training import GRADIENTS, fit
+from spinode.neural_ode import _kernels
+from spinode.neural_ode.forecast import forecast
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.training import GRADIENTS, fit
+from spinode.reservoir.readout import gaussian_mask, train_readout
+from spinode.reservoir.tasks import mackey_glass, mackey_glass_series
+from spinode.speech.cochlea import cochleagram
+from spinode.speech.corpora import Corpus, synthesized_digits
+from spinode.speech.multiplexing import drives, features, mask, measure
+from spinode.speech.recognition import recognize
 from spinode.trajectory import Channel
+from spinode.workflow import workbook
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACING = 5e-12
@@ -75,7 +77,7 @@ def trained(signal, gradient):
         progress=False,
         **short,
     )
-    return kernels.pack(model.parameters())
+    return _kernels.pack(model.parameters())
 
 
 def joined(matrices):
@@ -214,7 +216,7 @@ def test_seeds_give_these_numbers():
     model = SpinODE(
         Channel("mz", "1"), (Channel("Ku", "J/m3"),), sample_spacing=1.0, time_scale=1.0, seed=0
     )
-    first = kernels.pack(model.parameters())[:3]
+    first = _kernels.pack(model.parameters())[:3]
     assert first == pytest.approx([-0.231041180, -0.088402500, -0.129562714], abs=1e-8)
 
 

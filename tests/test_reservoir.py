@@ -5,12 +5,13 @@ import pytest
 import xarray as xr
 from scipy.interpolate import CubicSpline
 
-from spinode import paper, reservoir, tasks
 from spinode.errors import InputError
+from spinode.paper import authors
+from spinode.reservoir import readout, tasks
 
 
 def test_mackey_glass_goes_on_as_the_published_series_does(paper_data):
-    published = np.loadtxt(paper_data / paper.MACKEY_GLASS_SERIES)
+    published = np.loadtxt(paper_data / authors.MACKEY_GLASS_SERIES)
     before = CubicSpline(np.arange(-100, 200), published[:300])
     ours = tasks.mackey_glass_series(200, history=before)
     # six published digits make the history; chaos multiplies their rounding
@@ -46,7 +47,7 @@ def test_narma10_obeys_its_definition():
 
 
 def test_mask_is_the_documented_one():
-    mask = reservoir.gaussian_mask()
+    mask = readout.gaussian_mask()
     assert mask.shape == (50,)
     # numpy's documented legacy stream: seed 3 starts so in every version
     np.testing.assert_allclose(mask[:3], [1.78862847, 0.43650985, 0.09649747], atol=1e-8)
@@ -54,16 +55,16 @@ def test_mask_is_the_documented_one():
 
 def test_multiplexing_and_virtual_nodes_are_inverse():
     series, mask = np.array([0.5, 1.0, 2.0]), np.array([1.0, -2.0])
-    masked = reservoir.multiplex(series, mask, minimum=-0.4)
+    masked = readout.multiplex(series, mask, minimum=-0.4)
     np.testing.assert_allclose(masked, [[0.05, -0.1], [0.1, -0.2], [0.2, -0.4]])
     # a device that repeats its drive, sampled twice a hold
     held = np.repeat(masked.ravel(), 2)
     time = 5e-12 * np.arange(held.size)
     response = xr.Dataset({"mz": ("time", held)}, {"time": time})
-    np.testing.assert_allclose(reservoir.virtual_nodes(response, "mz", 2, 10e-12), masked)
+    np.testing.assert_allclose(readout.virtual_nodes(response, "mz", 2, 10e-12), masked)
     # an unfinished point is left out
     part = response.isel(time=slice(0, 11))
-    assert reservoir.virtual_nodes(part, "mz", 2, 10e-12).shape == (3, 2)
+    assert readout.virtual_nodes(part, "mz", 2, 10e-12).shape == (3, 2)
 
 
 def echo_network(inputs, nodes=60, radius=0.9, seed=0):
@@ -87,7 +88,7 @@ def test_linear_reservoir_remembers_as_much_as_it_has_nodes():
     entry = rng.uniform(0.5, 1, nodes)
     for n, u in enumerate(task.inputs):
         states[n] = x = cycle @ x + entry * u
-    result = reservoir.train_readout(states, task, train=4000, discard=100, ridge=1e-10)
+    result = readout.train_readout(states, task, train=4000, discard=100, ridge=1e-10)
     capacity = np.sum(1 - result.nrmse**2)
     assert capacity == pytest.approx(nodes, abs=0.4)
 
@@ -96,8 +97,8 @@ def test_readout_equals_scikit_learn_s_formula_and_beats_the_bare_input():
     series = tasks.mackey_glass_series(1500, seed=4)
     task = tasks.mackey_glass(series, np.array([1, 5, 20]))
     states = np.tanh(echo_network(series))
-    found = reservoir.train_readout(states, task, train=900, discard=100, ridge=1e-6)
-    bare = reservoir.train_readout(series[:, None], task, train=900, discard=100, ridge=1e-6)
+    found = readout.train_readout(states, task, train=900, discard=100, ridge=1e-6)
+    bare = readout.train_readout(series[:, None], task, train=900, discard=100, ridge=1e-6)
     assert (found.nrmse < 0.5 * bare.nrmse).all()
     # independent solution: least squares of the system with the penalty as extra rows
     rows = slice(100, 1000)
@@ -112,7 +113,7 @@ def test_readout_equals_scikit_learn_s_formula_and_beats_the_bare_input():
 def test_cross_validation_tests_every_fold():
     series = tasks.mackey_glass_series(900, seed=4)
     task = tasks.mackey_glass(series, np.array([1, 5]))
-    scores = reservoir.cross_validate(np.tanh(echo_network(series)), task, folds=4, discard=100)
+    scores = readout.cross_validate(np.tanh(echo_network(series)), task, folds=4, discard=100)
     assert scores.shape == (4, 2)
     assert (scores < 0.5).all()
 
@@ -120,37 +121,35 @@ def test_cross_validation_tests_every_fold():
 def test_bad_input():
     task = tasks.mackey_glass(np.ones(10), np.array([1]))
     with pytest.raises(InputError, match="nothing to test"):
-        reservoir.train_readout(np.zeros((10, 2)), task, train=9, discard=1)
+        readout.train_readout(np.zeros((10, 2)), task, train=9, discard=1)
     with pytest.raises(InputError, match="NaN"):
-        reservoir.train_readout(np.full((10, 2), np.nan), task, train=4, discard=1)
+        readout.train_readout(np.full((10, 2), np.nan), task, train=4, discard=1)
     for options, message in (
         ({"train": 0}, "train must be"),
         ({"discard": -1}, "discard must be"),
         ({"ridge": 0.0}, "ridge must be a positive number"),
     ):
         with pytest.raises(InputError, match=message):
-            reservoir.train_readout(
-                np.zeros((10, 2)), task, **({"train": 4, "discard": 1} | options)
-            )
+            readout.train_readout(np.zeros((10, 2)), task, **({"train": 4, "discard": 1} | options))
     with pytest.raises(InputError, match="do not fit a task of 10 points"):
-        reservoir.train_readout(np.zeros((11, 2)), task, train=4, discard=1)
+        readout.train_readout(np.zeros((11, 2)), task, train=4, discard=1)
     with pytest.raises(InputError, match="do not fit a task of 10 points"):
-        reservoir.cross_validate(np.zeros((11, 2)), task, folds=2, discard=0)
+        readout.cross_validate(np.zeros((11, 2)), task, folds=2, discard=0)
     with pytest.raises(InputError, match="empty or holds NaN"):
-        reservoir.multiplex(np.array([1.0, np.nan]), np.array([-1.0, 1.0]), -0.4)
+        readout.multiplex(np.array([1.0, np.nan]), np.array([-1.0, 1.0]), -0.4)
     with pytest.raises(InputError, match="folds"):
-        reservoir.cross_validate(np.zeros((10, 2)), task, folds=1, discard=0)
+        readout.cross_validate(np.zeros((10, 2)), task, folds=1, discard=0)
     with pytest.raises(InputError, match="below zero"):
-        reservoir.multiplex(np.ones(3), np.ones(2), -0.4)
+        readout.multiplex(np.ones(3), np.ones(2), -0.4)
     response = xr.Dataset({"mz": ("time", np.zeros(9))}, {"time": 4e-12 * np.arange(9)})
     with pytest.raises(InputError, match="lacks 'voltage'; it has mz"):
-        reservoir.virtual_nodes(response, "voltage", 2, 8e-12)
+        readout.virtual_nodes(response, "voltage", 2, 8e-12)
     with pytest.raises(InputError, match="nodes must be a whole number"):
-        reservoir.virtual_nodes(response, "mz", 0, 8e-12)
+        readout.virtual_nodes(response, "mz", 0, 8e-12)
     with pytest.raises(InputError, match="does not divide"):
-        reservoir.virtual_nodes(response, "mz", 2, 10e-12)
+        readout.virtual_nodes(response, "mz", 2, 10e-12)
     with pytest.raises(InputError, match="simulate longer"):
-        reservoir.virtual_nodes(response, "mz", 20, 8e-12)
+        readout.virtual_nodes(response, "mz", 20, 8e-12)
     with pytest.raises(InputError, match="looks 40 points away, but the series has 30"):
         tasks.memory(30, np.arange(41))
     with pytest.raises(InputError, match="needs more than 3 points"):

@@ -5,13 +5,13 @@ import pytest
 import torch
 import xarray as xr
 
-from spinode import sde as neural
-from spinode import training
+from spinode.devices.oscillator import NanoOscillator
+from spinode.devices.oscillator import simulate as measure
 from spinode.errors import InputError
-from spinode.model import SpinODE
-from spinode.oscillator import NanoOscillator
-from spinode.oscillator import simulate as measure
-from spinode.sde import NeuralSDE, fit, one_step_densities, simulate
+from spinode.neural_ode import sde as neural
+from spinode.neural_ode import training
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.sde import NeuralSDE, fit, one_step_densities, simulate
 from spinode.trajectory import Channel
 
 SPACING, RELAXATION, STRENGTH = 100e-9, 290e-9, 30.0  # s, s, V/sqrt(s)

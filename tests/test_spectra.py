@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from spinode.analysis.spectra import PADDED, peak_frequency, ringing_frequency, spectrum
 from spinode.errors import InputError
-from spinode.spectra import PADDED, peak_frequency, ringing_frequency, spectrum
 
 SPACING = 5e-12
 TIME = SPACING * np.arange(600)

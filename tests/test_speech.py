@@ -7,21 +7,22 @@ import pytest
 from click.testing import CliRunner
 from scipy.io import savemat, wavfile
 
-from spinode import multiplexing, paper, speech
-from spinode.cli import app
-from spinode.cochlea import cochleagram, spectrogram
+from spinode.devices.oscillator import NanoOscillator
 from spinode.errors import InputError
-from spinode.forecast import ForecastWarning, forecast
-from spinode.model import SpinODE
-from spinode.multiplexing import as_drive, as_states, drives, features, mask, read_session
-from spinode.oscillator import NanoOscillator
-from spinode.sde import NeuralSDE, simulate
+from spinode.neural_ode.forecast import ForecastWarning, forecast
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.sde import NeuralSDE, simulate
+from spinode.paper import authors
+from spinode.speech import corpora, multiplexing
+from spinode.speech.cochlea import cochleagram, spectrogram
+from spinode.speech.multiplexing import as_drive, as_states, drives, features, mask, read_session
 from spinode.trajectory import Channel
+from spinode.workflow.cli import app
 
 
 @pytest.fixture(scope="module")
 def fsdd_folder(paper_data):
-    for folder in (paper_data.parent / "fsdd", speech.folder()):
+    for folder in (paper_data.parent / "fsdd", corpora.folder()):
         if (folder / "recordings").is_dir():
             return folder
     pytest.skip("the Free Spoken Digit Dataset is not here: run 'spinode fetch fsdd'")
@@ -30,7 +31,7 @@ def fsdd_folder(paper_data):
 @pytest.fixture(scope="module")
 def synthesized():
     pytest.importorskip("espeakng_loader")
-    return speech.synthesized_digits(seed=1)
+    return corpora.synthesized_digits(seed=1)
 
 
 @pytest.fixture
@@ -44,30 +45,30 @@ def check_corpus(corpus):
     assert len(set(corpus.speakers)) == 5
     for sound in corpus.sounds.flat:
         assert sound.ndim == 1
-        assert 0.1 < len(sound) / speech.RATE < 1.5
-        assert np.sqrt(np.mean(sound**2)) == pytest.approx(speech.LEVEL)
+        assert 0.1 < len(sound) / corpora.RATE < 1.5
+        assert np.sqrt(np.mean(sound**2)) == pytest.approx(corpora.LEVEL)
 
 
 # --- corpora --------------------------------------------------------------------------------
 
 
 def test_free_spoken_digits(fsdd_folder):
-    corpus = speech.free_spoken_digits(fsdd_folder)
+    corpus = corpora.free_spoken_digits(fsdd_folder)
     check_corpus(corpus)
     assert corpus.speakers == ("george", "jackson", "lucas", "nicolas", "theo")
     # utterance 4 of digit 7 by theo, found by its length
     rate, original = wavfile.read(fsdd_folder / "recordings" / "7_theo_4.wav")
-    assert len(corpus.sounds[4, 4, 7]) == -(-len(original) * speech.RATE // rate)
+    assert len(corpus.sounds[4, 4, 7]) == -(-len(original) * corpora.RATE // rate)
 
 
 def test_fetch_verifies_every_recording(fsdd_folder, tmp_path):
-    outcomes = paper.fetch(fsdd_folder, tmp_path, files=speech.registry())
+    outcomes = authors.fetch(fsdd_folder, tmp_path, files=corpora.registry())
     assert {name: len(files) for name, files in outcomes.items()} == {"fetched": 500}
     damaged = tmp_path / "recordings" / "0_george_0.wav"
     damaged.write_bytes(damaged.read_bytes()[:-2] + b"xx")
-    outcomes = paper.fetch(tmp_path, tmp_path / "again", files=speech.registry())
+    outcomes = authors.fetch(tmp_path, tmp_path / "again", files=corpora.registry())
     assert [file.path for file in outcomes["corrupt"]] == ["recordings/0_george_0.wav"]
-    assert "Jakobovski" in speech.registry()[0].url
+    assert "Jakobovski" in corpora.registry()[0].url
 
 
 def test_fetch_from_the_command_line(fsdd_folder, tmp_path, monkeypatch):
@@ -77,7 +78,7 @@ def test_fetch_from_the_command_line(fsdd_folder, tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["fetch", "fsdd", "--from", str(fsdd_folder)])
     assert result.exit_code == 0
     assert result.output.startswith("500 fetched")
-    assert speech.corpus().name == "Free Spoken Digit Dataset"
+    assert corpora.corpus().name == "Free Spoken Digit Dataset"
     (tmp_path / "data" / "fsdd" / "recordings" / "0_george_0.wav").write_bytes(b"")
     result = CliRunner().invoke(app, ["fetch", "fsdd", "--from", str(tmp_path / "nowhere")])
     assert isinstance(result.exception, InputError)
@@ -90,7 +91,7 @@ def test_synthesized_digits(synthesized):
 
 
 def test_synthesis_is_seeded(synthesized):
-    repeated, other = speech.synthesized_digits(seed=1), speech.synthesized_digits(seed=2)
+    repeated, other = corpora.synthesized_digits(seed=1), corpora.synthesized_digits(seed=2)
     pairs = list(zip(synthesized.sounds.flat, repeated.sounds.flat, strict=True))
     assert all(np.array_equal(a, b) for a, b in pairs)
     assert any(
@@ -101,7 +102,7 @@ def test_synthesis_is_seeded(synthesized):
 def test_missing_and_renamed_recordings_are_named(copied):
     (copied / "recordings" / "3_lucas_5.wav").rename(copied / "recordings" / "lucas_3_5.wav")
     with pytest.raises(InputError, match=r"lacks 1 of 500 recordings, the first 3_lucas_5\.wav"):
-        speech.free_spoken_digits(copied)
+        corpora.free_spoken_digits(copied)
 
 
 @pytest.mark.parametrize(
@@ -118,13 +119,13 @@ def test_missing_and_renamed_recordings_are_named(copied):
 def test_bad_recordings_are_refused_by_name(copied, rate, samples, words):
     wavfile.write(copied / "recordings" / "3_lucas_5.wav", rate, samples)
     with pytest.raises(InputError, match=rf"3_lucas_5\.wav .*{words}"):
-        speech.free_spoken_digits(copied)
+        corpora.free_spoken_digits(copied)
 
 
 def test_what_is_no_wav_file_is_refused(copied):
     (copied / "recordings" / "3_lucas_5.wav").write_bytes(b"not a recording")
     with pytest.raises(InputError, match=r"3_lucas_5\.wav is no readable WAV"):
-        speech.free_spoken_digits(copied)
+        corpora.free_spoken_digits(copied)
 
 
 # --- time multiplexing ----------------------------------------------------------------------
@@ -141,7 +142,7 @@ def test_mask_is_balanced_signs():
 
 @pytest.mark.parametrize("front_end, channels", [(cochleagram, 78), (spectrogram, 65)])
 def test_drives_have_the_spread_asked_for(synthesized, front_end, channels):
-    few = speech.Corpus("", "", ("one",), synthesized.sounds[:1, :2, :3])
+    few = corpora.Corpus("", "", ("one",), synthesized.sounds[:1, :2, :3])
     heard = features(few, front_end)
     played = drives(heard, mask(channels), spread=0.05, limit=np.inf)
     everything = np.concatenate([matrix.ravel() for matrix in played.flat])

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from spinode import cli, provenance
+from spinode import provenance
 from spinode.errors import InputError
-from spinode.grid import Block, Grid, parse_values, read_grid
-from spinode.sweep import sweep, table
+from spinode.workflow import cli
+from spinode.workflow.grid import Block, Grid, parse_values, read_grid
+from spinode.workflow.sweep import sweep, table
 
 # Says that it runs, waits or fails if told to, and reads data of another notebook.
 NOTEBOOK = """\
@@ -33,7 +34,7 @@ import os
 import time
 from pathlib import Path
 
-from spinode.workbook import outputs
+from spinode.workflow.workbook import outputs
 
 out = outputs(profile)
 with open("ran.txt", "a") as file:
@@ -97,7 +98,7 @@ class Cluster:
 
 
 def start(*arguments):
-    command = [sys.executable, "-m", "spinode.cli", *arguments]
+    command = [sys.executable, "-m", "spinode.workflow.cli", *arguments]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -373,7 +374,7 @@ def test_bad_grid_files(tmp_path, text, message):
 def test_bad_input_is_one_sentence_and_writes_nothing(
     book, monkeypatch, capsys, arguments, message
 ):
-    monkeypatch.setattr("spinode.sweep._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("spinode.workflow.sweep._CONNECT_SECONDS", 1)
     before = sorted(book.rglob("*"))
     assert main(monkeypatch, "sweep", *arguments) == 2
     said = capsys.readouterr().err.strip()
@@ -390,7 +391,7 @@ def main(monkeypatch, *arguments):
 
 
 def test_what_is_no_address_is_one_line_and_needs_no_wait(book):
-    command = [sys.executable, "-m", "spinode.cli", "sweep", "demo", "-p", "count", "1"]
+    command = [sys.executable, "-m", "spinode.workflow.cli", "sweep", "demo", "-p", "count", "1"]
     done = subprocess.run(
         [*command, "--scheduler", "here"], capture_output=True, text=True, timeout=15
     )

@@ -15,12 +15,12 @@ import torch
 import xarray as xr
 from scipy.integrate import solve_ivp
 
-from spinode import derivatives, kernels, training
-from spinode.drives import HeldSequence
+from spinode.devices.drives import HeldSequence
 from spinode.errors import InputError
-from spinode.forecast import forecast
-from spinode.model import SpinODE
-from spinode.refinement import free_forecast
+from spinode.neural_ode import _derivatives, _kernels, training
+from spinode.neural_ode.forecast import forecast
+from spinode.neural_ode.levenberg_marquardt import free_forecast
+from spinode.neural_ode.model import SpinODE
 from spinode.trajectory import Channel
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +69,7 @@ FAST = {
 
 
 def weights(model):
-    return kernels.pack(model.parameters())
+    return _kernels.pack(model.parameters())
 
 
 def gradients(model, gradient, window=12):
@@ -124,12 +124,12 @@ def test_sensitivities_equal_finite_differences():
     steps, stride = 96, 4
     rows, outputs = np.empty((steps // stride, at.size)), np.empty(steps)
     state, sensitivity = stretch.states[0].copy(), np.zeros((3, at.size))
-    derivatives.sensitivities(
-        kernels.unpack(at, model), model.step, state, stretch.stages, sensitivity, outputs, rows
+    _derivatives.sensitivities(
+        _kernels.unpack(at, model), model.step, state, stretch.stages, sensitivity, outputs, rows
     )
 
     def forecast_with(weights):
-        network = kernels.padded(kernels.unpack(weights, model), np.float64)
+        network = _kernels.padded(_kernels.unpack(weights, model), np.float64)
         return free_forecast(network, model.step, stretch.states[0], stretch.stages)[1:97]
 
     np.testing.assert_allclose(outputs, forecast_with(at), rtol=0, atol=1e-13)
@@ -219,7 +219,7 @@ SCRIPT = """
     sys.path[:0] = [{tests!r}, {root!r}]
     import numpy as np
     import test_training as t
-    from spinode import training
+    from spinode.neural_ode import training
     training._CHECKPOINT_SECONDS = 0.05
     model = t.duffing_model()
     arguments = t.FAST | {{"iterations": 1500, "refinements": 60, "validation": (400, 500)}}

@@ -6,8 +6,11 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinode import paper, trajectory
+from spinode import trajectory
 from spinode.errors import InputError
+from spinode.micromagnetics.ovf import read_ovf
+from spinode.micromagnetics.tables import read_table
+from spinode.paper import authors
 
 HEADER = "# t (s)\tmx ()\tmy ()\tmz ()\tKu1.region100 (J/m3)\n"
 
@@ -19,7 +22,7 @@ def table(tmp_path, text):
 
 
 def test_published_table(paper_data):
-    dataset = trajectory.read_table(paper_data / paper.ONE_SKYRMION_TABLE)
+    dataset = read_table(paper_data / authors.ONE_SKYRMION_TABLE)
     assert dataset.sizes == {"time": 60001}
     assert dataset.time.values[0] == 0
     assert dataset.time.values[-1] == pytest.approx(150e-9, abs=1e-13)
@@ -29,10 +32,10 @@ def test_published_table(paper_data):
 
 
 def test_published_sequence_is_the_documented_random_numbers(paper_data):
-    values = trajectory.read_ovf(paper_data / paper.ONE_SKYRMION_SEQUENCE).values.ravel()
+    values = read_ovf(paper_data / authors.ONE_SKYRMION_SEQUENCE).values.ravel()
     expected = 1 + np.random.RandomState(6).rand(6001)[:600]
     np.testing.assert_allclose(values, expected, rtol=1e-15)
-    pair = trajectory.read_ovf(paper_data / paper.PAIR_SEQUENCE).values.ravel()
+    pair = read_ovf(paper_data / authors.PAIR_SEQUENCE).values.ravel()
     assert pair.size == 6600  # read past the blank line in the middle of the published file
 
 
@@ -53,13 +56,13 @@ def test_published_sequence_is_the_documented_random_numbers(paper_data):
 )
 def test_bad_tables_are_told_in_one_sentence(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as told:
-        trajectory.read_table(table(tmp_path, text))
+        read_table(table(tmp_path, text))
     assert "\n" not in str(told.value)
 
 
 def test_missing_table(tmp_path):
     with pytest.raises(InputError, match="No such file"):
-        trajectory.read_table(tmp_path / "table.txt")
+        read_table(tmp_path / "table.txt")
 
 
 def write_ovf(path, kind, values):
@@ -80,7 +83,7 @@ def write_ovf(path, kind, values):
 def test_ovf_formats(tmp_path, kind):
     values = np.linspace(-1, 1, 18).reshape(1, 2, 3, 3)
     write_ovf(tmp_path / "m.ovf", kind, values)
-    field = trajectory.read_ovf(tmp_path / "m.ovf")
+    field = read_ovf(tmp_path / "m.ovf")
     assert field.dims == ("z", "y", "x", "component")
     np.testing.assert_allclose(field.values, values, atol=1e-7 if kind == "Binary 4" else 0)
     np.testing.assert_allclose(field.x.values, [0.5e-9, 1.5e-9, 2.5e-9])
@@ -92,20 +95,20 @@ def test_ovf_cut_short_or_damaged(tmp_path):
         write_ovf(path, kind, np.zeros((1, 2, 3, 3)))
         path.write_bytes(path.read_bytes()[:-60])
         with pytest.raises(InputError, match="cut short"):
-            trajectory.read_ovf(path)
+            read_ovf(path)
     write_ovf(path, "Binary 4", np.zeros((1, 2, 3, 3)))
     path.write_bytes(
         path.read_bytes().replace(b"# Begin: Data Binary 4\n", b"# Begin: Data Text\n")
     )
     with pytest.raises(InputError):
-        trajectory.read_ovf(path)
+        read_ovf(path)
     write_ovf(path, "Text", np.zeros((1, 2, 3, 3)))
     path.write_bytes(path.read_bytes().replace(b"\n0.0", b"\nO.0", 1))
     with pytest.raises(InputError, match=r"is damaged \(.*O\.0"):
-        trajectory.read_ovf(path)
+        read_ovf(path)
     path.write_text("# OOMMF OVF 1.0\n")
     with pytest.raises(InputError, match=r"no OVF 2\.0"):
-        trajectory.read_ovf(path)
+        read_ovf(path)
 
 
 def sine(spacing=5e-12, samples=400):

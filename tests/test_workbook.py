@@ -10,8 +10,11 @@ import time
 import nbformat
 import pytest
 
-from spinode import paper, trajectory, workbook
+from spinode import trajectory
 from spinode.errors import InputError
+from spinode.micromagnetics.ovf import read_ovf
+from spinode.paper import authors
+from spinode.workflow import workbook
 
 NOTEBOOK = """\
 # %% [markdown]
@@ -27,7 +30,7 @@ levels = [1.0, 2.5]
 # %%
 from tqdm import tqdm
 
-from spinode.workbook import outputs
+from spinode.workflow.workbook import outputs
 
 print("counted to", count * step)
 list(tqdm(range(3), mininterval=0))
@@ -50,7 +53,7 @@ def book(tmp_path, monkeypatch):
 
 
 def spinode(*arguments):
-    command = [sys.executable, "-m", "spinode.cli", *arguments]
+    command = [sys.executable, "-m", "spinode.workflow.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -89,7 +92,7 @@ def test_an_interrupt_ends_the_kernel_and_says_so_in_one_line(book):
     (book / "notebooks" / "01_demo.py").write_text(waits)
     with (book / "errors").open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "spinode.cli", "run", "demo"],
+            [sys.executable, "-m", "spinode.workflow.cli", "run", "demo"],
             stdout=subprocess.DEVNULL,
             stderr=errors,
         )
@@ -163,7 +166,9 @@ def test_kernel_that_does_not_answer_is_no_unwritable_file(book, monkeypatch):
 
 
 def test_missing_dependency_is_named(book):
-    hide = "import sys; sys.modules['jupytext'] = None; from spinode.cli import main; main()"
+    hide = (
+        "import sys; sys.modules['jupytext'] = None; from spinode.workflow.cli import main; main()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", hide, "run", "demo"], capture_output=True, text=True
     )
@@ -215,7 +220,7 @@ def test_mumax3_script_goes_out_and_its_table_comes_back(book, paper_data):
     assert written.returncode == 0
 
     (book / "run.out").mkdir()
-    lines = (paper_data / paper.ONE_SKYRMION_TABLE).read_text().splitlines(keepends=True)
+    lines = (paper_data / authors.ONE_SKYRMION_TABLE).read_text().splitlines(keepends=True)
     (book / "run.out" / "table.txt").write_text("".join(lines[:101]))
     done = spinode("import-mumax3", "run.out", "--to", "run.nc")
     assert done.returncode == 0, done.stderr
@@ -225,7 +230,7 @@ def test_mumax3_script_goes_out_and_its_table_comes_back(book, paper_data):
 def test_reservoir_runs_go_out_with_their_masked_series(book):
     done = spinode("mx3", "mackey_glass_four_skyrmions", "--out", "cluster")
     assert done.returncode == 0, done.stderr
-    sequence = trajectory.read_ovf(book / "cluster" / "sequence_Ku.ovf")
+    sequence = read_ovf(book / "cluster" / "sequence_Ku.ovf")
     assert sequence.size == 10_000 * 50
     assert float(sequence.min()) == pytest.approx(-0.25)
     assert "i < 500000" in (book / "cluster" / "run.mx3").read_text()

@@ -27,14 +27,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from spinode import paper
-from spinode.forecast import ForecastWarning, forecast
-from spinode.metrics import nrmse
-from spinode.model import SpinODE
-from spinode.protocols import ONE_SKYRMION
-from spinode.training import TrainingDiverged, fit
-from spinode.trajectory import Channel, load, read_table, resample
-from spinode.workbook import outputs
+from spinode.paper import authors
+from spinode.neural_ode.forecast import ForecastWarning, forecast
+from spinode.analysis.metrics import nrmse
+from spinode.neural_ode.model import SpinODE
+from spinode.devices.protocols import ONE_SKYRMION
+from spinode.neural_ode.training import TrainingDiverged, fit
+from spinode.micromagnetics.tables import read_table
+from spinode.trajectory import Channel, load, resample
+from spinode.workflow.workbook import outputs
 
 out = outputs(profile)
 
@@ -43,7 +44,7 @@ out = outputs(profile)
 
 # %%
 spacing = 5e-12
-published = paper.locate(paper.ONE_SKYRMION_TABLE)
+published = authors.locate(authors.ONE_SKYRMION_TABLE)
 if published:
     recorded, drive = read_table(published), ONE_SKYRMION.drive
 else:

@@ -32,9 +32,9 @@ import hvplot.xarray  # noqa: F401 adds .hvplot to fields
 import numpy as np
 import pandas as pd
 
-from spinode.drives import PulseSequence
+from spinode.devices.drives import PulseSequence
 from spinode.micromagnetics import simulate
-from spinode.protocols import ONE_SKYRMION
+from spinode.devices.protocols import ONE_SKYRMION
 
 # %% [markdown]
 # ## One spin

@@ -33,10 +33,10 @@ import torch
 import xarray as xr
 from torch import nn
 
-from spinode.forecast import forecast
-from spinode.metrics import nrmse
-from spinode.model import SpinODE
-from spinode.training import fit
+from spinode.neural_ode.forecast import forecast
+from spinode.analysis.metrics import nrmse
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
 
 # %% [markdown]

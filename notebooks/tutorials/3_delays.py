@@ -34,12 +34,12 @@ import xarray as xr
 from scipy.integrate import solve_ivp
 from scipy.spatial import cKDTree
 
-from spinode.forecast import forecast
-from spinode.metrics import nrmse
+from spinode.neural_ode.forecast import forecast
+from spinode.analysis.metrics import nrmse
 from spinode.micromagnetics import simulate
-from spinode.model import SpinODE
-from spinode.protocols import ONE_SKYRMION
-from spinode.training import fit
+from spinode.neural_ode.model import SpinODE
+from spinode.devices.protocols import ONE_SKYRMION
+from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel, delay_embed
 
 # %% [markdown]

@@ -31,20 +31,20 @@ import hvplot.pandas  # noqa: F401 adds .hvplot to tables
 import numpy as np
 import pandas as pd
 
-from spinode.drives import HeldSequence
-from spinode.forecast import forecast
+from spinode.devices.drives import HeldSequence
+from spinode.neural_ode.forecast import forecast
 from spinode.micromagnetics import simulate
-from spinode.model import SpinODE
-from spinode.protocols import ONE_SKYRMION
-from spinode.reservoir import (
+from spinode.neural_ode.model import SpinODE
+from spinode.devices.protocols import ONE_SKYRMION
+from spinode.reservoir.readout import (
     cross_validate,
     gaussian_mask,
     multiplex,
     train_readout,
     virtual_nodes,
 )
-from spinode.tasks import mackey_glass, mackey_glass_series, memory, narma10
-from spinode.training import fit
+from spinode.reservoir.tasks import mackey_glass, mackey_glass_series, memory, narma10
+from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
 
 # %% [markdown]

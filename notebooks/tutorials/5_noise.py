@@ -28,12 +28,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spinode.forecast import ForecastWarning, forecast
-from spinode.metrics import nrmse
-from spinode.model import SpinODE
-from spinode.noise import NoisyDrive, input_noise_strength, langevin_strength
-from spinode.oscillator import NanoOscillator, simulate
-from spinode.training import fit
+from spinode.neural_ode.forecast import ForecastWarning, forecast
+from spinode.analysis.metrics import nrmse
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.noise import NoisyDrive, input_noise_strength, langevin_strength
+from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
 
 # %% [markdown]

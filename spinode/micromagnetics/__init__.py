@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import xarray as xr
 
 import spinode
-from spinode.devices import SkyrmionDisk
-from spinode.drives import Drive
+from spinode.devices.disks import SkyrmionDisk
+from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.micromagnetics import embedded, mumax3
 
@@ -72,13 +72,13 @@ def simulate(
 
     Examples
     --------
-    >>> from spinode.protocols import ONE_SKYRMION as run
+    >>> from spinode.devices.protocols import ONE_SKYRMION as run
     >>> trajectory = simulate(run.device, run.drive, duration=1e-9)  # doctest: +SKIP
     """
     if not isinstance(device, SkyrmionDisk):
-        raise InputError(f"simulate: {device!r:.80} is no SkyrmionDisk; see spinode.devices.")
+        raise InputError(f"simulate: {device!r:.80} is no SkyrmionDisk; see spinode.devices.disks.")
     if not hasattr(drive, "sample"):
-        raise InputError(f"simulate: {drive!r:.80} is no drive; see spinode.drives.")
+        raise InputError(f"simulate: {drive!r:.80} is no drive; see spinode.devices.drives.")
     if engine == "auto":
         engine = next(one.engine for one in available_engines() if one.available)
     if engine not in _ENGINES:

@@ -14,8 +14,8 @@ import xarray as xr
 from tqdm import tqdm
 
 import spinode
-from spinode.devices import SkyrmionDisk
-from spinode.drives import Drive
+from spinode.devices.disks import SkyrmionDisk
+from spinode.devices.drives import Drive
 from spinode.errors import InputError, SpinodeError
 from spinode.files import check_writable, replacing
 from spinode.micromagnetics import recording

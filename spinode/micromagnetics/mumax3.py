@@ -18,12 +18,14 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
-from spinode.devices import SkyrmionDisk
-from spinode.drives import Drive, HeldSequence, PulseSequence, RandomSine, RandomSinePair
+from spinode.devices.disks import SkyrmionDisk
+from spinode.devices.drives import Drive, HeldSequence, PulseSequence, RandomSine, RandomSinePair
 from spinode.errors import InputError, SpinodeError
 from spinode.files import replacing
 from spinode.micromagnetics import recording
-from spinode.trajectory import read_ovf, read_table, resample
+from spinode.micromagnetics.ovf import read_ovf
+from spinode.micromagnetics.tables import read_table
+from spinode.trajectory import resample
 
 _PARAMETER = {"Ku": "Ku1", "Dind": "Dind"}
 _POLL = 0.2  # s between looks at the process

@@ -8,8 +8,8 @@ from numbers import Real
 import numpy as np
 import xarray as xr
 
-from spinode.devices import SkyrmionDisk
-from spinode.drives import Drive
+from spinode.devices.disks import SkyrmionDisk
+from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.trajectory import label
 

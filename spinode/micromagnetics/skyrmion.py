@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from spinode.devices import SkyrmionDisk
+from spinode.devices.disks import SkyrmionDisk
 from spinode.micromagnetics.field import Film, Texture
 
 _WALL = 8  # cells: the width of MuMax3's NeelSkyrmion, whatever the cell

@@ -14,9 +14,9 @@ from numbers import Integral
 import numpy as np
 import xarray as xr
 
+from spinode.analysis.metrics import nrmse
 from spinode.errors import InputError
-from spinode.metrics import nrmse
-from spinode.tasks import Task
+from spinode.reservoir.tasks import Task
 
 
 def gaussian_mask(nodes: int = 50, seed: int = 3) -> np.ndarray:

@@ -13,11 +13,11 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
-from spinode import kernels
-from spinode.drives import Drive
+from spinode.devices.drives import Drive
 from spinode.errors import InputError
-from spinode.model import SpinODE
-from spinode.stages import StageInputs
+from spinode.neural_ode import _kernels
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.stages import StageInputs
 from spinode.trajectory import label, spacing_of
 
 # Steps, of all runs together, between two looks at the clock: half a second and some 30 MB.
@@ -54,8 +54,8 @@ def forecast(
     model : SpinODE
         Trained model.
     inputs : Drive, Dataset, or sequence of them
-        What drives the device: a function of time (`spinode.drives`), or evenly spaced samples
-        of the model's inputs over ``time``. A sequence is forecast in parallel.
+        What drives the device: a function of time (`spinode.devices.drives`), or evenly spaced
+        samples of the model's inputs over ``time``. A sequence is forecast in parallel.
     initial : array of shape (k,), Dataset, or sequence of them
         The first k samples of the output in SI units, or a trajectory that begins with them.
     duration : float, optional
@@ -140,9 +140,9 @@ class _Runs:
 
     def integrate(self, bar: tqdm) -> None:
         """Go through the inputs, a stretch at a time, until the end or until all have stopped."""
-        weights = kernels.pack(self._model.f.parameters())
-        network = kernels.unpack(weights, self._model)
-        network = kernels.padded(network, self._states.dtype)
+        weights = _kernels.pack(self._model.f.parameters())
+        network = _kernels.unpack(weights, self._model)
+        network = _kernels.padded(network, self._states.dtype)
         chunk = max(_CHUNK // len(self._sources), 1)
         groups = np.array_split(np.arange(len(self._sources)), min(cores(), len(self._sources)))
         with ThreadPoolExecutor(len(groups)) as pool:
@@ -175,11 +175,11 @@ class _Runs:
         outputs = np.full((len(runs), kept.stop - kept.start), np.nan, dtype)
         states, taken = self._states[runs], self.taken[runs]
         if len(runs) > 1:
-            kernels.integrate_batch(
+            _kernels.integrate_batch(
                 network, step, states, stages, low, high, every, first, outputs, taken
             )
         elif taken[0] == first:
-            taken += kernels.integrate(
+            taken += _kernels.integrate(
                 network, step, states[0], stages[0], low, high, every, first, outputs[0]
             )
         self._states[runs], self.taken[runs], self.kept[runs, kept] = states, taken, outputs

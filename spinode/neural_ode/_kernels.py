@@ -1,7 +1,7 @@
 """Compiled loops of the Spin-Neural ODE: the network, the solver, and their derivatives.
 
 Numba compiles these functions on their first call and keeps the result on disk. Everything is
-dimensionless and on plain arrays; `spinode.forecast` and `spinode.training` are the public faces.
+dimensionless and on plain arrays; the public faces are the `forecast` and `training` beside it.
 
 The solver is the 3/8 rule, the fourth-order Runge-Kutta method that torchdiffeq calls ``rk4``: its
 stages lie at 0, 1/3, 2/3 and 1 of a step, so that an input sampled at every third of a sample

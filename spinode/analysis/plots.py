@@ -153,7 +153,7 @@ def loss_curves(ax: plt.Axes, histories: Mapping[str, xr.Dataset], claim: float)
     ----------
     ax : Axes
     histories : mapping
-        What `spinode.training.fit` returns, by label.
+        What `spinode.neural_ode.training.fit` returns, by label.
     claim : float
         Mean squared error that the paper reaches, in normalized units.
     """

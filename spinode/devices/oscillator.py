@@ -163,7 +163,7 @@ def simulate(device: NanoOscillator, drive: xr.Dataset, *, seed: int = 0) -> xr.
     )
     attributes = {
         "source": "embedded stochastic oscillator",
-        "engine": "spinode.oscillator",
+        "engine": "spinode.devices.oscillator",
         "seed": seed,
         **{f"device_{name}": value for name, value in asdict(device).items()},
     }

@@ -12,7 +12,7 @@ import pandas as pd
 
 from spinode.errors import InputError
 from spinode.files import replacing
-from spinode.paper import CLAIMS
+from spinode.paper.authors import CLAIMS
 
 #: Profiles that the summary tells of, the most faithful last.
 PROFILES = ("quick", "paper")

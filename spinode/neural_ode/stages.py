@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from spinode.drives import Drive
+from spinode.devices.drives import Drive
 from spinode.errors import InputError
-from spinode.model import SpinODE
+from spinode.neural_ode.model import SpinODE
 from spinode.trajectory import spacing_of
 
 INTERPOLATIONS = ("held", "linear", "cubic")

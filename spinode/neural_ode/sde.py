@@ -35,12 +35,12 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 from tqdm import tqdm
 
-from spinode import kernels
 from spinode.errors import InputError
 from spinode.files import replacing
-from spinode.model import SpinODE
-from spinode.noise import expectations, kick_variance, one_step, transitions
-from spinode.stages import StageInputs
+from spinode.neural_ode import _kernels
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.noise import expectations, kick_variance, one_step, transitions
+from spinode.neural_ode.stages import StageInputs
 from spinode.trajectory import label
 
 _FORMAT = "spinode diffusion 1"
@@ -96,7 +96,7 @@ class NeuralSDE(nn.Module):
         Parameters
         ----------
         states, driven : Tensor
-            As from `spinode.noise.transitions`.
+            As from `spinode.neural_ode.noise.transitions`.
         """
         mean = one_step(self.drift, states, driven)[:, -1]
         newest = driven[3][:, self.drift.k - 1 :: self.drift.k]
@@ -297,7 +297,7 @@ def simulate(
     if output.size < k:
         raise InputError(f"a simulation with k = {k} spans at least {k} samples; give more inputs.")
     output[:k] = state
-    networks = [kernels.padded(_layers(net), dtype) for net in (model.f, sde.diffusion)]
+    networks = [_kernels.padded(_layers(net), dtype) for net in (model.f, sde.diffusion)]
     generator = np.random.default_rng(seed)
     low, high = map(dtype, _bounds(model))
     for first in range(0, output.size - k, _CHUNK):
@@ -322,7 +322,7 @@ def simulate(
 
 
 def _layers(network: nn.Sequential) -> tuple[np.ndarray, ...]:
-    """Return weights and biases as the compiled loops read them (`spinode.kernels.unpack`)."""
+    """Return weights and biases as the compiled loops read them (`_kernels.unpack`)."""
     w1, b1, w2, b2, w3, b3 = (p.detach().cpu().numpy() for p in network.parameters())
     return w1.T, b1, w2.T, b2, w3, b3
 
@@ -335,11 +335,11 @@ def _bounds(model: SpinODE) -> tuple[float, float]:
     return low - _MARGIN * (high - low), high + _MARGIN * (high - low)
 
 
-@njit(**kernels.COMPILE)
+@njit(**_kernels.COMPILE)
 def _integrate(drift, diffusion, step, state, stages, kicks, low, high, kept):
     """Fill ``kept`` with the samples that follow ``state``; return how many are in range.
 
-    ``stages`` holds the inputs at every third of a sample, as for `kernels.integrate`; ``kicks``
+    ``stages`` holds the inputs at every third of a sample, as for `_kernels.integrate`; ``kicks``
     are standard normal.
     """
     k, driven = state.size, stages.shape[1]
@@ -351,14 +351,14 @@ def _integrate(drift, diffusion, step, state, stages, kicks, low, high, kept):
     log_spread = np.zeros(1, state.dtype)
     for n in range(kept.size):
         for stage in range(4):
-            kernels.stage_state(stage, state, step, slopes, x)
-            kernels.stage_inputs(stages, n, stage, k, x[k:])
-            kernels.evaluate(drift, x, h1, h2, slopes[stage])
+            _kernels.stage_state(stage, state, step, slopes, x)
+            _kernels.stage_inputs(stages, n, stage, k, x[k:])
+            _kernels.evaluate(drift, x, h1, h2, slopes[stage])
             if stage == 0:
                 seen[: x.size] = x
         for q in range(driven):
             seen[x.size + q] = stages[3 * (n + k), q]
-        kernels.evaluate(diffusion, seen, g1, g2, log_spread)
+        _kernels.evaluate(diffusion, seen, g1, g2, log_spread)
         newest = state[k - 1]
         for i in range(k - 1):
             state[i] = state[i + 1]

@@ -15,7 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from spinode.errors import InputError
-from spinode.model import SpinODE
+from spinode.neural_ode.model import SpinODE
 
 
 def linear_arx(

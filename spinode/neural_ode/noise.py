@@ -16,8 +16,8 @@ import torch
 import xarray as xr
 
 from spinode.errors import InputError
-from spinode.model import SpinODE
-from spinode.stages import StageInputs
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.stages import StageInputs
 from spinode.trajectory import delay_embed, spacing_of
 
 _BLOCKS = 50  # into which the residuals are cut to see how far their mean is uncertain
@@ -262,7 +262,7 @@ class NoisyDrive:
     ----------
     inputs : tuple of str
     duration : float
-        As of every drive (`spinode.drives.Drive`).
+        As of every drive (`spinode.devices.drives.Drive`).
     """
 
     def __init__(self, inputs: xr.Dataset, noise: float, *, seed: int = 0):

@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from spinode import paper
+from spinode.devices.oscillator import NanoOscillator, simulate
 from spinode.errors import InputError
-from spinode.forecast import ForecastWarning, forecast
-from spinode.model import SpinODE
-from spinode.noise import NoisyDrive
-from spinode.oscillator import NanoOscillator, simulate
-from spinode.sde import NeuralSDE
-from spinode.sde import simulate as simulate_sde
-from spinode.speech import RATE, Corpus
+from spinode.neural_ode.forecast import ForecastWarning, forecast
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.noise import NoisyDrive
+from spinode.neural_ode.sde import NeuralSDE
+from spinode.neural_ode.sde import simulate as simulate_sde
+from spinode.paper import authors
+from spinode.speech.corpora import RATE, Corpus
 from spinode.trajectory import label
 
 #: Virtual nodes, and how long each is driven (s).
@@ -47,7 +47,7 @@ def features(corpus: Corpus, front_end: Callable[[np.ndarray, float], np.ndarray
     ----------
     corpus : Corpus
     front_end : callable
-        `spinode.cochlea.cochleagram` or `spinode.cochlea.spectrogram`.
+        `spinode.speech.cochlea.cochleagram` or `spinode.speech.cochlea.spectrogram`.
     """
     return _each(lambda sound: front_end(sound, RATE), corpus.sounds)
 
@@ -153,8 +153,8 @@ def forecast_states(
         Drives of shape (nodes, frames) in V.
     noise : float
         Standard deviation of Gaussian noise on the drive (V), a new value every sample
-        (`spinode.noise.NoisyDrive`): the paper's way to let a deterministic model answer as a
-        noisy device does.
+        (`NoisyDrive`): the paper's way to let a deterministic model answer as a noisy
+        device does.
     seed : int
         Seed of that noise.
 
@@ -288,7 +288,7 @@ class Session:
 
 def recorded_session(front_end: str) -> Session | None:
     """Return the authors' measurement with ``cochlear`` or ``spectrogram``, or None if not here."""
-    path = paper.locate(paper.RECORDINGS[front_end])
+    path = authors.locate(authors.RECORDINGS[front_end])
     return None if path is None else read_session(path)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spinode.errors import InputError
-from spinode.workbook import parse_value
+from spinode.workflow.workbook import parse_value
 
 _RANGE = re.compile(r"\s*(-?\d+):(-?\d+)(?::([1-9]\d*))?\s*")
 # A comma that is not inside of brackets.

@@ -22,12 +22,12 @@ from scipy.signal import resample_poly
 
 from spinode.errors import InputError
 from spinode.files import workbook_root
-from spinode.paper import PublishedFile
+from spinode.paper.authors import PublishedFile
 
 #: Sampling rate of every sound of a corpus (Hz), that of the paper's recordings.
 RATE = 12_500
 #: Root-mean-square level of every sound of a corpus, where 1 is full scale: quiet speech,
-#: at which the gain control of `spinode.cochlea` works in its middle range.
+#: at which the gain control of `spinode.speech.cochlea` works in its middle range.
 LEVEL = 0.003
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -79,7 +79,9 @@ def corpus() -> Corpus:
 @cache
 def registry() -> tuple[PublishedFile, ...]:
     """Return the files of the Free Spoken Digit Dataset that the workbook uses, with hashes."""
-    lines = resources.files("spinode").joinpath("fsdd_files.txt").read_text("utf-8").splitlines()
+    lines = (
+        resources.files("spinode.speech").joinpath("fsdd_files.txt").read_text("utf-8").splitlines()
+    )
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     return tuple(
         PublishedFile(path, int(size), digest, False, repository=_FSDD_REPOSITORY)

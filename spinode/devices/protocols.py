@@ -1,6 +1,6 @@
 """The simulations of Chen et al., Nat. Commun. 13, 1016 (2022), each a device and its drive.
 
->>> from spinode.protocols import ONE_SKYRMION
+>>> from spinode.devices.protocols import ONE_SKYRMION
 >>> ONE_SKYRMION.device.cells, ONE_SKYRMION.drive.duration
 (80, 1.5e-07)
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinode.devices import Grains, SkyrmionDisk
-from spinode.drives import Drive, HeldSequence, PulseSequence, RandomSine, RandomSinePair
+from spinode.devices.disks import Grains, SkyrmionDisk
+from spinode.devices.drives import Drive, HeldSequence, PulseSequence, RandomSine, RandomSinePair
 from spinode.errors import InputError
 
 

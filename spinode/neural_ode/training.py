@@ -2,7 +2,7 @@
 
 First, as in the paper (Methods, "Training"), Adam minimizes the mean squared error of forecasts
 over short windows of the trajectory, here with a cosine-annealed learning rate. Then, if asked,
-Levenberg-Marquardt minimizes that of forecasts over long windows (`spinode.refinement`).
+Levenberg-Marquardt minimizes that of forecasts over long windows.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from spinode import derivatives, kernels
-from spinode.drives import Drive
+from spinode.devices.drives import Drive
 from spinode.errors import InputError, SpinodeError
 from spinode.files import check_writable, replacing
-from spinode.forecast import cores
-from spinode.model import SpinODE
-from spinode.refinement import LevenbergMarquardt, free_forecast
-from spinode.stages import StageInputs
+from spinode.neural_ode import _derivatives, _kernels
+from spinode.neural_ode.forecast import cores
+from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt, free_forecast
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.stages import StageInputs
 from spinode.trajectory import delay_embed, spacing_of, windows
 
 GRADIENTS = ("fused", "autograd", "adjoint")
@@ -189,7 +189,7 @@ def fit(
         with tqdm(total=refinements, desc="refine", disable=not (progress and refinements)) as bar:
             training.refine(bar)
     finally:
-        kernels.store(model, training.state.best)
+        _kernels.store(model, training.state.best)
         model.trained_range = stretches["train_mse"].ranges
     training.save()
     return training.history()
@@ -347,7 +347,7 @@ class _Stretch:
 
     def free_mse(self, model: SpinODE, weights: np.ndarray) -> float:
         """Return the mean squared error of a forecast of the whole stretch from its start."""
-        network = kernels.padded(kernels.unpack(weights, model), np.float64)
+        network = _kernels.padded(_kernels.unpack(weights, model), np.float64)
         outputs = free_forecast(network, model.step, self.states[0], self.stages)
         return float(np.mean((outputs - self.states[:, 0]) ** 2))
 
@@ -355,7 +355,7 @@ class _Stretch:
 def _digest(model: SpinODE, *stretches: _Stretch) -> str:
     """Return a fingerprint of the data, of the model's shape and of its first weights."""
     fingerprint = hashlib.sha256(repr((model.k, model.step)).encode())
-    fingerprint.update(kernels.pack(model.f.parameters()).tobytes())
+    fingerprint.update(_kernels.pack(model.f.parameters()).tobytes())
     for stretch in stretches:
         fingerprint.update(np.ascontiguousarray(stretch.states).tobytes())
         fingerprint.update(stretch.stages.tobytes())
@@ -403,7 +403,7 @@ class _Training:
         self._settings = settings
         self._checkpoint = None if checkpoint is None else Path(checkpoint)
         self._generator = np.random.default_rng(settings["seed"])
-        first = kernels.pack(model.f.parameters())
+        first = _kernels.pack(model.f.parameters())
         zeros = np.zeros_like(first)
         self.state = _State(first, first, zeros, zeros, self._generator.bit_generator.state)
         if self._checkpoint is not None:
@@ -640,13 +640,13 @@ def _fused_gradient(model: SpinODE, stretch: _Stretch, dtype=np.float32) -> Call
 
     def part(network, size, starts, window):
         slope = np.zeros(size, dtype)
-        total = derivatives.window_gradient(
-            network, step, states, stages, starts, window, kernels.unpack(slope, model)
+        total = _derivatives.window_gradient(
+            network, step, states, stages, starts, window, _kernels.unpack(slope, model)
         )
         return total, slope
 
     def loss_and_gradient(weights, starts, window):
-        network = kernels.unpack(weights.astype(dtype), model)
+        network = _kernels.unpack(weights.astype(dtype), model)
         # The parts do not depend on the number of threads, so neither does the sum.
         parts = [starts[i : i + _PART] for i in range(0, len(starts), _PART)]
         done = list(pool.map(lambda some: part(network, weights.size, some, window), parts))
@@ -686,11 +686,11 @@ def _torch_gradient(
         compute = _recorded(compute)
 
     def loss_and_gradient(weights, starts, window):
-        kernels.store(model, weights)
+        _kernels.store(model, weights)
         truth = windows(stretch.states, starts, window)
         truth = torch.as_tensor(truth, dtype=dtype, device=device).movedim(1, 0)
         loss, *slopes = compute(truth, torch.as_tensor(3 * starts, device=device))
-        return loss.item(), kernels.pack(slopes)
+        return loss.item(), _kernels.pack(slopes)
 
     return loss_and_gradient
 

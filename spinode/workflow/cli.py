@@ -24,7 +24,7 @@ def app() -> None:
 )
 def run(notebook: str, profile: str, parameters: tuple[tuple[str, str], ...]) -> None:
     """Execute NOTEBOOK (such as 02_training); leave it, run, under build/<profile>/."""
-    from spinode import workbook
+    from spinode.workflow import workbook
 
     overrides = {name: workbook.parse_value(value) for name, value in parameters}
     print(f"done: {workbook.run(notebook, profile, overrides)}")
@@ -55,8 +55,8 @@ def sweep(
     **options,
 ) -> None:
     """Execute NOTEBOOK over a grid of parameters, on Dask; go on where an earlier run ended."""
-    from spinode import grid
-    from spinode.sweep import sweep as run_sweep
+    from spinode.workflow import grid
+    from spinode.workflow.sweep import sweep as run_sweep
 
     values = {name: grid.parse_values(text) for name, text in parameters}
     axes = grid.Block(**{"zip" if side_by_side else "product": values})
@@ -73,7 +73,7 @@ def sweep(
 @click.argument("folder", type=click.Path(path_type=Path))
 def table(folder: Path) -> None:
     """Print the parameters and metrics of every point of the sweep in FOLDER."""
-    from spinode.sweep import table as read_table
+    from spinode.workflow.sweep import table as read_table
 
     _print_table(read_table(folder))
 
@@ -101,11 +101,12 @@ def fetch(what: str | None, source: Path | None, listing: bool) -> None:
 
     WHAT is paper, the authors' data, or fsdd, the Free Spoken Digit Dataset.
     """
-    from spinode import paper, speech
+    from spinode.paper import authors
+    from spinode.speech import corpora
 
     known = {
-        "paper": (paper.registry(), paper.folder()),
-        "fsdd": (speech.registry(), speech.folder()),
+        "paper": (authors.registry(), authors.folder()),
+        "fsdd": (corpora.registry(), corpora.folder()),
     }
     if what not in known and not (listing and what is None):
         raise InputError(
@@ -121,7 +122,7 @@ def fetch(what: str | None, source: Path | None, listing: bool) -> None:
         return
     files, folder = known[what]
     report = _report if what == "paper" else _report_trouble  # fsdd has 500 files
-    outcomes = paper.fetch(source, folder, report=report, files=files)
+    outcomes = authors.fetch(source, folder, report=report, files=files)
     counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in sorted(outcomes.items()))
     print(f"{counts}; in {folder}")
     if outcomes.get("missing"):
@@ -171,7 +172,7 @@ def mx3(run_name: str, out: Path | None) -> None:
 
 def _protocol(name: str):
     """Return the run of the paper that is called ``name``."""
-    from spinode.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PROTOCOLS, mackey_glass
+    from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PROTOCOLS, mackey_glass
 
     if name in PROTOCOLS:
         return PROTOCOLS[name]
@@ -181,11 +182,12 @@ def _protocol(name: str):
         raise InputError(f"there is no run {name!r}; there is {known}.")
     import numpy as np
 
-    from spinode import paper, reservoir, tasks
+    from spinode.paper import authors
+    from spinode.reservoir import readout, tasks
 
-    file = paper.locate(paper.MACKEY_GLASS_SERIES)
+    file = authors.locate(authors.MACKEY_GLASS_SERIES)
     series = np.loadtxt(file) if file else tasks.mackey_glass_series(10_000)
-    return mackey_glass(reservoirs[name], np.multiply.outer(series, reservoir.gaussian_mask()))
+    return mackey_glass(reservoirs[name], np.multiply.outer(series, readout.gaussian_mask()))
 
 
 @app.command()
@@ -207,8 +209,8 @@ def import_mumax3(folder: Path, to: Path | None) -> None:
 @app.command()
 def check() -> None:
     """Say what this machine offers, and refuse what would stop a run."""
-    from spinode import paper
     from spinode.files import workbook_root
+    from spinode.paper import authors
 
     root = workbook_root()
     if not (root / ".git").exists():
@@ -218,11 +220,11 @@ def check() -> None:
         )
     import torch
 
-    published = [file for file in paper.registry() if paper.locate(file.path)]
+    published = [file for file in authors.registry() if authors.locate(file.path)]
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
     print(f"workbook        {root}")
     print(f"torch           {torch.__version__} on {device}, {torch.get_num_threads()} thread(s)")
-    print(f"authors' data   {len(published)} of {len(paper.registry())} files")
+    print(f"authors' data   {len(published)} of {len(authors.registry())} files")
 
 
 def main() -> None:

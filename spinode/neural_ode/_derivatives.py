@@ -1,6 +1,7 @@
 """Compiled derivatives of forecasts with respect to the weights of a Spin-Neural ODE.
 
-Both go through the 3/8 rule of `spinode.kernels` exactly, step by step; nothing is approximated.
+Both go through the 3/8 rule of `spinode.neural_ode._kernels` exactly, step by step; nothing is
+approximated.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from spinode.kernels import (
+from spinode.neural_ode._kernels import (
     COMPILE,
     SUM,
     _matvec,

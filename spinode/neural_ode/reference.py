@@ -1,4 +1,4 @@
-"""The paper's way of forecasting, by torchdiffeq: the yardstick of `spinode.forecast`."""
+"""The paper's way of forecasting, by torchdiffeq: the yardstick of our own `forecast`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from spinode.model import SpinODE
-from spinode.stages import Drive, StageInputs
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.stages import Drive, StageInputs
 from spinode.trajectory import label
 
 

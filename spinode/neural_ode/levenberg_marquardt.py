@@ -2,7 +2,7 @@
 
 Adam on short windows finds the law of motion roughly; what counts in the end is a forecast over
 thousands of samples. That is a least-squares problem in a few thousand weights, whose Jacobian
-costs little more than the forecast itself (`derivatives.sensitivities`), so Gauss-Newton steps are
+costs little more than the forecast itself (`_derivatives.sensitivities`), so Gauss-Newton steps are
 affordable, and each does the work of thousands of gradient steps. The damping follows the gain
 ratio (Nielsen 1999; Madsen, Nielsen and Tingleff, "Methods for non-linear least squares problems",
 2004, algorithm 3.16).
@@ -17,9 +17,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve
 
-from spinode import derivatives, kernels
 from spinode.errors import InputError
-from spinode.model import SpinODE
+from spinode.neural_ode import _derivatives, _kernels
+from spinode.neural_ode.model import SpinODE
 
 _MOST_DAMPING = 1e6
 _QUICKEST_RELIEF = 0.2
@@ -84,7 +84,7 @@ class LevenbergMarquardt:
         Parameters
         ----------
         weights : array
-            In the order of `kernels.pack`, float64.
+            In the order of `_kernels.pack`, float64.
         """
         curvature, gradient, error = self._normal_equations(weights)
         diagonal = np.diag_indices(weights.size)
@@ -110,14 +110,14 @@ class LevenbergMarquardt:
 
     def _normal_equations(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Return J^T J (lower triangle), J^T r and r^T r, each over the number of samples."""
-        network = kernels.unpack(weights, self._model)
+        network = _kernels.unpack(weights, self._model)
         curvature = np.zeros((weights.size, weights.size), order="F")
         gradient = np.zeros(weights.size)
         error = 0.0
         outputs = np.empty(self._length)
         rows = np.empty((self._length // self._stride, weights.size))
         for start in self._starts:
-            derivatives.sensitivities(
+            _derivatives.sensitivities(
                 network,
                 self._model.step,
                 self._states[start].copy(),
@@ -136,7 +136,7 @@ class LevenbergMarquardt:
 
     def _error(self, weights: np.ndarray) -> float:
         """Return the mean squared error of the forecasts at the measured samples."""
-        network = kernels.padded(kernels.unpack(weights, self._model), np.float64)
+        network = _kernels.padded(_kernels.unpack(weights, self._model), np.float64)
         error = 0.0
         for start in self._starts:
             outputs = free_forecast(
@@ -159,7 +159,7 @@ def free_forecast(network, step: float, initial: np.ndarray, stages: np.ndarray)
     Parameters
     ----------
     network : tuple of arrays
-        From `kernels.padded`.
+        From `_kernels.padded`.
     step : float
         Sample spacing in the model's time.
     initial : array, shape (k,)
@@ -174,7 +174,7 @@ def free_forecast(network, step: float, initial: np.ndarray, stages: np.ndarray)
     state = initial.copy()
     steps = (len(stages) - 1) // 3 - (state.size - 1)
     outputs = np.full(steps + 1, np.nan)
-    taken = kernels.integrate(network, step, state, stages, -1e6, 1e6, 1, 0, outputs)
+    taken = _kernels.integrate(network, step, state, stages, -1e6, 1e6, 1, 0, outputs)
     if taken == steps:
         outputs[-1] = state[0]
     return outputs

@@ -22,7 +22,7 @@ import torch
 
 from spinode.errors import InputError, SpinodeError
 from spinode.files import replacing, workbook_root
-from spinode.model import SpinODE
+from spinode.neural_ode.model import SpinODE
 from spinode.provenance import depends_on
 from spinode.trajectory import Channel
 
@@ -156,7 +156,12 @@ def _digest(path: Path, kind: str) -> str:
 @cache
 def registry() -> tuple[PublishedFile, ...]:
     """Return every file of the authors that the workbook can use."""
-    lines = resources.files("spinode").joinpath("paper_files.txt").read_text("utf-8").splitlines()
+    lines = (
+        resources.files("spinode.paper")
+        .joinpath("authors_files.txt")
+        .read_text("utf-8")
+        .splitlines()
+    )
     files = []
     for line in lines:
         if line.startswith("#"):

@@ -23,10 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spinode import provenance, workbook
+from spinode import provenance
 from spinode.errors import InputError, SpinodeError
 from spinode.files import replacing, workbook_root
-from spinode.grid import Block, Grid
+from spinode.workflow import workbook
+from spinode.workflow.grid import Block, Grid
 
 if TYPE_CHECKING:  # every worker would import it for nothing
     import xarray as xr
@@ -109,7 +110,7 @@ def sweep(
     Parameters
     ----------
     notebook : str or path
-        See `spinode.workbook.find_notebook`.
+        See `spinode.workflow.workbook.find_notebook`.
     grid : Grid or mapping
         The points. A mapping of values by parameter stands for their product.
     profile : str

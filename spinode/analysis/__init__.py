@@ -1,0 +1,1 @@
+"""What is said about trajectories: errors, spectra, other methods, figures."""

@@ -1,0 +1,1 @@
+"""What is driven, and how: skyrmion disks, the nano-oscillator, drives, the paper's protocols."""

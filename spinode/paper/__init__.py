@@ -1,0 +1,1 @@
+"""The paper itself: the authors' files and models, their claims, and the comparison with ours."""

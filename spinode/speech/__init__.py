@@ -1,0 +1,1 @@
+"""Spoken digits: corpora, the ear, time multiplexing, and recognition."""

@@ -1,0 +1,1 @@
+"""Notebooks run, and swept over parameters, from the command line."""
