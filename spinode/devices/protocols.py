@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinode.devices.disks import Grains, SkyrmionDisk
+from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import Drive, HeldSequence, PulseSequence, RandomSine, RandomSinePair
+from spinode.devices.grains import published_grains
 from spinode.errors import InputError
 
 
@@ -39,7 +40,7 @@ class Protocol:
 _FOUR = SkyrmionDisk(
     diameter=120e-9,
     skyrmions=((30e-9, 0.0), (-30e-9, 0.0), (0.0, 30e-9), (0.0, -30e-9)),
-    grains=Grains(),
+    grains=published_grains(),
 )
 
 ONE_SKYRMION = Protocol("one_skyrmion", SkyrmionDisk(), RandomSine(), spacing=2.5e-12)
