@@ -37,13 +37,7 @@ def relaxation(voltage):
 def twin(paper_data):
     """Return the authors' trained cochlear oscillator."""
     published = authors.MODELS["oscillator"]
-    return authors.import_checkpoint(
-        paper_data / published.path,
-        published.output,
-        published.inputs,
-        sample_spacing=published.sample_spacing,
-        time_scale=published.time_scale,
-    )
+    return authors.import_checkpoint(paper_data / published.path, **published.units)
 
 
 def test_responds_to_steps_like_the_published_oscillator(twin):

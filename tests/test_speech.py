@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from scipy.io import savemat, wavfile
 
+from spinode.devices.learning import OSCILLATOR
 from spinode.devices.oscillator import NanoOscillator
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import ForecastWarning, forecast
@@ -17,7 +18,6 @@ from spinode.paper import authors
 from spinode.speech import corpora, multiplexing
 from spinode.speech.cochlea import cochleagram, spectrogram
 from spinode.speech.multiplexing import as_drive, as_states, drives, features, mask, read_session
-from spinode.trajectory import Channel
 from spinode.workflow.cli import app
 
 
@@ -222,13 +222,7 @@ def test_measured_states_have_noise_of_their_own():
 
 @pytest.fixture
 def small_model():
-    return SpinODE(
-        Channel("voltage", "V", scale=0.1),
-        (Channel("drive", "V", scale=0.1),),
-        sample_spacing=100e-9,
-        time_scale=8e-6,
-        width=8,
-    )
+    return SpinODE(**OSCILLATOR.units(), width=8)
 
 
 def drives_of_different_lengths():
