@@ -314,8 +314,14 @@ def read_session(path: Path) -> Session:
         raise InputError(
             f"{path} is a MATLAB 7.3 file; save it again in MATLAB with the option '-v7'."
         ) from None
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is no readable MATLAB file: {error}.") from None
+    except FileNotFoundError:
+        raise InputError(f"{path} is no readable MATLAB file: it is not there.") from None
+    except Exception:
+        # A damaged file leads SciPy into errors of any kind, whose words say little.
+        raise InputError(
+            f"{path} is no readable MATLAB file: it is damaged, cut short, or something else; "
+            "fetch it again."
+        ) from None
     cells = []
     for name in ("spokenDB_2D_in", "spokenDB_2D"):
         if name not in contents:
@@ -326,7 +332,7 @@ def read_session(path: Path) -> Session:
                 f"{path}: {name} must be a cell array of speakers x utterances x digits, not "
                 f"{array.dtype} of shape {array.shape}."
             )
-        cells.append(_each(lambda cell: np.asarray(cell, dtype=float), array))
+        cells.append(_numbers(array, name, path))
     played, states = cells
     if played.shape != states.shape:
         raise InputError(
@@ -343,6 +349,29 @@ def read_session(path: Path) -> Session:
         if not (np.isfinite(drive).all() and np.isfinite(state).all()):
             raise InputError(f"{path}: cell {index} holds NaN or infinity; repair it.")
     return Session(played, states)
+
+
+def _numbers(array: np.ndarray, name: str, path: Path) -> np.ndarray:
+    """Return a cell array with every cell as real numbers."""
+    numbers = np.empty(array.shape, dtype=object)
+    for index in np.ndindex(array.shape):
+        cell = np.asarray(array[index])
+        if cell.dtype.kind not in "fiu":
+            raise InputError(
+                f"{path} is no readable MATLAB file: cell {index} of {name} holds "
+                f"{_KINDS.get(cell.dtype.kind, cell.dtype)}, not real numbers."
+            )
+        numbers[index] = cell.astype(float)
+    return numbers
+
+
+_KINDS = {
+    "U": "text",
+    "O": "cells",
+    "V": "a structure",
+    "c": "complex numbers",
+    "b": "truth values",
+}
 
 
 def _listed(contents: dict) -> str:
