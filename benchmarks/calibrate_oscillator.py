@@ -1,4 +1,4 @@
-"""Where the numbers of the embedded oscillator come from, fitted anew (spinode/speech/calibration.py).
+"""Fit the numbers of the embedded oscillator anew (see spinode/speech/calibration.py).
 
 Needs the authors' files and the Free Spoken Digit Dataset (`spinode fetch paper`, `spinode fetch
 fsdd`). For each front end: the response of the authors' network fitted by the amplitude equation,

@@ -25,6 +25,7 @@ from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
 from spinode.errors import InputError, SpinodeError
 from spinode.files import replacing, workbook_root
 from spinode.neural_ode.model import SpinODE
+from spinode.paper.digitized import digitized
 from spinode.provenance import depends_on
 from spinode.trajectory import Channel
 
@@ -64,7 +65,7 @@ RECOGNITION_RATES = {
         "neural_ode_noise": f"{_RATES}node_noi_spc_dim2.mat",
     },
 }
-_DIGITIZED_RATES = {"cochlear": "recognition_cochlear_experiment.csv"}
+_DIGITIZED_RATES = {"cochlear": "recognition_cochlear"}
 
 #: What the paper claims, by figure; the notebooks print ours beside it.
 CLAIMS = {
@@ -293,9 +294,7 @@ def recognition_rates(front_end: str) -> dict[str, np.ndarray]:
 
     rates = {}
     if front_end in _DIGITIZED_RATES:
-        lines = resources.files("spinode.paper").joinpath(_DIGITIZED_RATES[front_end])
-        table = np.loadtxt(lines.read_text("utf-8").splitlines(), delimiter=",")
-        rates["oscillator"] = table[:, 1]
+        rates["oscillator"] = digitized(_DIGITIZED_RATES[front_end]).oscillator.to_numpy()
     for name, path in RECOGNITION_RATES[front_end].items():
         if where := locate(path):
             rates[name] = loadmat(where)["accuracy_ts_all"][0]
