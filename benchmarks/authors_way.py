@@ -10,18 +10,14 @@ from torch import nn
 
 from spinode.devices.protocols import ONE_SKYRMION
 from spinode.neural_ode.model import SpinODE
-from spinode.trajectory import Channel
 
-SPACING = 5e-12
-TIME_SCALE = 2e-10
+SPACING = ONE_SKYRMION.learning.sample_spacing
+TIME_SCALE = ONE_SKYRMION.learning.time_scale
 
 
 def skyrmion_model(seed=0, offset=0.7680944, dtype=torch.float64, width=50) -> SpinODE:
     return SpinODE(
-        Channel("mz", "1", offset, 0.1),
-        (Channel("Ku", "J/m3", 8e5, 2e5),),
-        sample_spacing=SPACING,
-        time_scale=TIME_SCALE,
+        **ONE_SKYRMION.learning.units(offset),
         width=width,
         seed=seed,
         dtype=dtype,

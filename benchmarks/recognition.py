@@ -10,12 +10,12 @@ import time
 
 import numpy as np
 
+from spinode.devices.learning import OSCILLATOR
 from spinode.devices.oscillator import NanoOscillator
 from spinode.neural_ode.model import SpinODE
 from spinode.speech import corpora, multiplexing
 from spinode.speech.cochlea import cochleagram, spectrogram
 from spinode.speech.recognition import Readout, recognize
-from spinode.trajectory import Channel
 
 SAMPLE_OF_SPLITS = [(0,), (3, 7), (0, 1, 2, 3, 4), (0, 1, 2, 4, 5, 6, 7, 8, 9)]
 
@@ -41,13 +41,7 @@ def main() -> None:
     corpus = corpora.corpus()
     print(f"{corpus.name}, {corpus.sounds.size} recordings")
     # Forecasts take the same time whatever the weights are.
-    model = SpinODE(
-        Channel("voltage", "V", scale=0.1),
-        (Channel("drive", "V", scale=0.1),),
-        sample_spacing=multiplexing.NODE_TIME,
-        time_scale=multiplexing.NODE_TIME / 0.0125,
-        width=100,
-    )
+    model = SpinODE(**OSCILLATOR.units(), width=100)
     readout, difference = 0.0, 0.0
     for front_end in (cochleagram, spectrogram):
         channels = multiplexing.features(corpus, front_end)

@@ -37,7 +37,6 @@ confirmed_points = 200
 seed = 0
 
 # %%
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import perf_counter
@@ -50,6 +49,7 @@ from reservoirpy.nodes import Reservoir
 
 from spinode.analysis import plots
 from spinode.paper import authors
+from spinode.paper.recordings import recording
 from spinode.devices.drives import HeldSequence
 from spinode.neural_ode.forecast import forecast
 from spinode.micromagnetics import simulate
@@ -60,7 +60,7 @@ from spinode.reservoir.readout import gaussian_mask, multiplex, train_readout, v
 from spinode.reservoir.tasks import mackey_glass, mackey_glass_series
 from spinode.neural_ode.training import fit
 from spinode.micromagnetics.tables import read_table
-from spinode.trajectory import Channel, load, resample
+from spinode.trajectory import resample
 from spinode.workflow.workbook import outputs
 
 plots.use_style()
@@ -74,14 +74,14 @@ spacing, hold = 5e-12, 10e-12
 file = authors.locate(authors.MACKEY_GLASS_SERIES)
 series = np.loadtxt(file)[:points] if file else mackey_glass_series(points)
 task = mackey_glass(series, np.arange(horizons))
-masked = multiplex(series, gaussian_mask(nodes), minimum=-0.4)
-gently = multiplex(series, gaussian_mask(nodes), minimum=-0.25)
+masked = multiplex(series, gaussian_mask(nodes), minimum=ONE_SKYRMION.reservoir.minimum)
+gently = multiplex(series, gaussian_mask(nodes), minimum=FOUR_SKYRMIONS.reservoir.minimum)
 print("series:", "published by the authors" if file else "integrated here", series.shape)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.4))
 left.plot(series[:200])
 left.set(xlabel="n", ylabel="x(n)", title="the series")
-right.stairs(8e5 + 2e5 * masked[:3].ravel(), hold * 1e9 * np.arange(3 * nodes + 1))
+right.stairs(HeldSequence(masked[:3]).levels, hold * 1e9 * np.arange(3 * nodes + 1))
 right.set(xlabel="time (ns)", ylabel="$K_u$ (J/m3)", title="three points, masked")
 plt.show()
 
@@ -150,21 +150,15 @@ for name, value in memory.items():
 # held voltage. The model of four skyrmions is that of notebook 02.
 
 # %%
-signal = resample(load(out.input("one_skyrmion.nc")), spacing)
+recorded_here = recording(ONE_SKYRMION, out.input, published=False)
+signal = recorded_here.signal
 assert np.isclose(signal.attrs["cell_size"], cell), "run notebook 01 with the same cell"
-amplitude = json.loads(signal.attrs["drive"])["amplitude"]
-model = SpinODE(
-    Channel("mz", "1", offset=float(signal.mz[0]), scale=0.1),
-    (Channel("Ku", "J/m3", offset=8e5, scale=2e5),),
-    sample_spacing=spacing,
-    time_scale=2e-10,
-    seed=seed,
-)
+model = SpinODE(**ONE_SKYRMION.learning.units(signal), seed=seed)
 checkpoint = out.checkpoints / "mackey_glass_training.checkpoint"
 fit(
     model,
     signal,
-    inputs=replace(ONE_SKYRMION.drive, amplitude=amplitude),
+    inputs=recorded_here.drive,
     train=(train_start, train_stop),
     validation=(train_stop, validation_stop),
     iterations=iterations,

@@ -68,7 +68,9 @@ model = (
     else SpinODE.load(out.input("training/one_skyrmion_k2.pt"))
 )
 series = mackey_glass_series(500)
-masked = multiplex(np.resize(series, forecast_points), gaussian_mask(), minimum=-0.4)
+masked = multiplex(
+    np.resize(series, forecast_points), gaussian_mask(), minimum=ONE_SKYRMION.reservoir.minimum
+)
 drive = HeldSequence(masked)
 rest = np.full(model.k, model.output.offset)
 few = HeldSequence(masked[:torchdiffeq_points])

@@ -7,6 +7,7 @@ import torchdiffeq
 import xarray as xr
 from scipy.integrate import solve_ivp
 
+from spinode.devices.protocols import ONE_SKYRMION
 from spinode.errors import InputError
 from spinode.micromagnetics.tables import read_table
 from spinode.neural_ode.forecast import ForecastWarning, forecast
@@ -29,12 +30,11 @@ class Sine:
 
 
 def sine_model(k=2, width=50, inputs=1, dtype=torch.float64, spacing=SPACING):
-    channels = (Channel("Ku", "J/m3", 8e5, 2e5), Channel("Dind", "J/m2", 3e-3, 4e-4))
+    units = ONE_SKYRMION.learning.units(0.77)
+    units["inputs"] += (Channel("Dind", "J/m2", 3e-3, 4e-4),)
+    units |= {"inputs": units["inputs"][:inputs], "sample_spacing": spacing}
     model = SpinODE(
-        Channel("mz", "1", 0.77, 0.1),
-        channels[:inputs],
-        sample_spacing=spacing,
-        time_scale=2e-10,
+        **units,
         k=k,
         width=width,
         seed=1,
@@ -305,12 +305,7 @@ def test_the_published_weights(paper_data):
         paper_data / "NeuralODEs/Mumax_skyrmion_model/output/params_1skyrmion_voltage.pkl",
         weights_only=True,
     )["model_state_dict"]
-    model = SpinODE(
-        Channel("mz", "1", float(recorded.mz[0]), 0.1),
-        (Channel("Ku", "J/m3", 8e5, 2e5),),
-        sample_spacing=SPACING,
-        time_scale=2e-10,
-    )
+    model = SpinODE(**ONE_SKYRMION.learning.units(recorded))
     for theirs, ours in ((0, 0), (3, 2), (6, 4)):
         model.f[ours].weight.data.copy_(weights[f"ext0.{theirs}.weight"])
         model.f[ours].bias.data.copy_(weights[f"ext0.{theirs}.bias"])

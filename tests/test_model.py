@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from spinode.devices.protocols import PAIR
 from spinode.errors import InputError
 from spinode.neural_ode.model import SpinODE
 from spinode.paper import authors
 from spinode.trajectory import Channel
 
 MZ = Channel("mz", "1", 0.77, 0.1)
-KU = Channel("Ku", "J/m3", 8e5, 2e5)
-DIND = Channel("Dind", "J/m2", 3e-3, 4e-4)
+KU, DIND = PAIR.learning.inputs
 TIMES = {"sample_spacing": 5e-12, "time_scale": 2e-10}
 
 
@@ -66,13 +66,7 @@ def test_bad_files_and_values(tmp_path):
 
 def test_published_checkpoints(paper_data):
     for published in authors.MODELS.values():
-        model = authors.import_checkpoint(
-            paper_data / published.path,
-            published.output,
-            published.inputs,
-            sample_spacing=published.sample_spacing,
-            time_scale=published.time_scale,
-        )
+        model = authors.import_checkpoint(paper_data / published.path, **published.units)
         state = torch.load(paper_data / published.path, weights_only=True)["model_state_dict"]
         assert model.k == 2
         assert torch.equal(model.f[0].weight, state["ext0.0.weight"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spinode.devices.learning import OSCILLATOR
 from spinode.devices.oscillator import NanoOscillator, simulate
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import forecast
@@ -18,7 +19,6 @@ from spinode.neural_ode.noise import (
     one_step_residuals,
 )
 from spinode.neural_ode.training import fit
-from spinode.trajectory import Channel
 
 DEVICE = NanoOscillator(noise=4.0)
 
@@ -32,13 +32,7 @@ def drive():
 @pytest.fixture(scope="module")
 def model(drive):
     """Return a model that was trained on a noisy recording, not to perfection."""
-    model = SpinODE(
-        Channel("voltage", "V", scale=0.1),
-        (Channel("drive", "V", scale=0.1),),
-        sample_spacing=100e-9,
-        time_scale=8e-6,
-        width=32,
-    )
+    model = SpinODE(**OSCILLATOR.units(), width=32)
     recorded = simulate(DEVICE, drive, seed=1)
     fit(model, recorded, interpolation="linear", train=(0, 20_000), iterations=1500, progress=False)
     return model

@@ -82,7 +82,7 @@ def test_data_go_to_a_remote_and_come_back(tmp_path):
 
 # Modules that neither compute nor change a result: where files lie, how notebooks run, what they
 # say and draw. `authors` only says which published file is which; the files are dependencies.
-HARMLESS = {"errors", "files", "authors", "plots", "provenance", "workbook"}
+HARMLESS = {"errors", "files", "authors", "looks", "plots", "provenance", "workbook"}
 
 
 @pytest.mark.parametrize("name", PIPELINE["stages"])

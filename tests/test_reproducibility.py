@@ -44,10 +44,7 @@ DRIVES = [RandomSine(start=10 * number, periods=60) for number in range(3)]
 def skyrmion(dtype=torch.float64):
     """A model of a damped resonance near 10 GHz, strong enough to bend it."""
     model = SpinODE(
-        Channel("mz", "1", 0.77, 0.1),
-        (Channel("Ku", "J/m3", 8e5, 2e5),),
-        sample_spacing=SPACING,
-        time_scale=2e-10,
+        **ONE_SKYRMION.learning.units(0.77),
         seed=1,
         dtype=dtype,
     )

@@ -1,12 +1,14 @@
 """Corpora of spoken digits, time multiplexing, and the authors' recordings."""
 
 import shutil
+import struct
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from scipy.io import savemat, wavfile
 
+from spinode.devices.learning import OSCILLATOR
 from spinode.devices.oscillator import NanoOscillator
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import ForecastWarning, forecast
@@ -16,7 +18,6 @@ from spinode.paper import authors
 from spinode.speech import corpora, multiplexing
 from spinode.speech.cochlea import cochleagram, spectrogram
 from spinode.speech.multiplexing import as_drive, as_states, drives, features, mask, read_session
-from spinode.trajectory import Channel
 from spinode.workflow.cli import app
 
 
@@ -128,6 +129,50 @@ def test_what_is_no_wav_file_is_refused(copied):
         corpora.free_spoken_digits(copied)
 
 
+def riff(
+    channels=1, *, size=8036, form=b"WAVEfmt ", announced=8000, kept=8000, until=None, label=b"data"
+):
+    """Return a WAV file of 0.5 s at 8 kHz, with faults in its header or its length."""
+    header = struct.pack("<HHIIHH", 1, channels, 8000, 16000, 2, 16)
+    samples = (3000 * np.sin(np.arange(4000) / 5)).astype("<i2").tobytes()[:kept]
+    data = label + struct.pack("<I", announced) + samples
+    return (b"RIFF" + struct.pack("<I", size) + form + struct.pack("<I", 16) + header + data)[
+        :until
+    ]
+
+
+BROKEN_WAV = {
+    "header cut before the size of the data": riff(until=40),
+    "no channel": riff(channels=0),
+    "format cut short": riff(until=30),
+    "no data": riff(size=28, until=36),
+    "size 0 of a stream that was never closed": riff(size=0, announced=0),
+    "half of the samples": riff(kept=4000),
+    "half a sample": riff(kept=3999),
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN_WAV)
+def test_broken_wav_files_are_refused_in_one_sentence(tmp_path, fault):
+    path = tmp_path / "seven.wav"
+    path.write_bytes(BROKEN_WAV[fault])
+    with pytest.raises(InputError, match=r"seven\.wav is no readable WAV file") as told:
+        corpora.read_wav(path, 8000)
+    assert "\n" not in str(told.value)
+
+
+def test_whole_wav_files_are_read(tmp_path):
+    path = tmp_path / "seven.wav"
+    path.write_bytes(riff())
+    assert len(corpora.read_wav(path, 8000)) == 4000
+    # A recorder's notes behind the sound are not ours to read.
+    path.write_bytes(riff(size=8036 + 12) + b"note" + struct.pack("<I", 4) + b"cafe")
+    assert len(corpora.read_wav(path, 8000)) == 4000
+    with pytest.raises(InputError, match="no recording"):
+        corpora.read_wav(tmp_path / "eight.wav", 8000)
+
+
 # --- time multiplexing ----------------------------------------------------------------------
 
 
@@ -177,13 +222,7 @@ def test_measured_states_have_noise_of_their_own():
 
 @pytest.fixture
 def small_model():
-    return SpinODE(
-        Channel("voltage", "V", scale=0.1),
-        (Channel("drive", "V", scale=0.1),),
-        sample_spacing=100e-9,
-        time_scale=8e-6,
-        width=8,
-    )
+    return SpinODE(**OSCILLATOR.units(), width=8)
 
 
 def drives_of_different_lengths():
@@ -289,6 +328,39 @@ def test_other_layouts_are_refused(tmp_path, contents, words):
     savemat(path, contents)
     with pytest.raises(InputError, match=rf"Cochlear\.mat.*{words}"):
         read_session(path)
+
+
+def damaged_mat(path, fault):
+    """Write a MATLAB file of recordings that is broken in one way."""
+    played, states = cells(1, (1, 2, 3)), cells(1, (1, 2, 3))
+    if fault == "text":
+        played[0, 0, 0] = "n/a"
+    elif fault == "cells in a cell":
+        played[0, 0, 0] = cells(1, (1, 2))
+    elif fault == "complex":
+        states[0, 0, 1] = states[0, 0, 1] * 1j
+    savemat(
+        path, {"spokenDB_2D_in": played, "spokenDB_2D": states}, do_compression=fault == "a bit"
+    )
+    whole = bytearray(path.read_bytes())
+    if fault == "a bit":
+        whole[len(whole) // 2] ^= 4
+    ends = {"empty": 0, "cut in header": 100, "cut": len(whole) // 2}
+    if fault == "web":
+        whole = b"<!DOCTYPE html><html><body>404</body></html>"
+    path.write_bytes(whole[: ends.get(fault)])
+
+
+BROKEN_MAT = ["text", "cells in a cell", "complex", "a bit", "empty", "cut in header", "cut", "web"]
+
+
+@pytest.mark.parametrize("fault", BROKEN_MAT)
+def test_broken_recordings_are_refused_in_one_sentence(tmp_path, fault):
+    path = tmp_path / "Cochlear.mat"
+    damaged_mat(path, fault)
+    with pytest.raises(InputError, match=r"Cochlear\.mat is no readable MATLAB file") as told:
+        read_session(path)
+    assert "\n" not in str(told.value)
 
 
 def test_unreadable_recordings_are_refused(tmp_path):

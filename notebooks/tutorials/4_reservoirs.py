@@ -45,7 +45,6 @@ from spinode.reservoir.readout import (
 )
 from spinode.reservoir.tasks import mackey_glass, mackey_glass_series, memory, narma10
 from spinode.neural_ode.training import fit
-from spinode.trajectory import Channel
 
 # %% [markdown]
 # ## A reservoir in five lines
@@ -121,12 +120,7 @@ device = replace(ONE_SKYRMION.device, cell=2e-9)
 drive = replace(ONE_SKYRMION.drive, amplitude=1.5e5)
 signal = simulate(device, drive, spacing=spacing, duration=simulated_ns * 1e-9)
 samples = signal.sizes["time"]
-model = SpinODE(
-    Channel("mz", "1", offset=float(signal.mz[0]), scale=0.1),
-    (Channel("Ku", "J/m3", offset=8e5, scale=2e5),),
-    sample_spacing=spacing,
-    time_scale=2e-10,
-)
+model = SpinODE(**ONE_SKYRMION.learning.units(signal))
 fit(
     model,
     signal,
@@ -139,7 +133,7 @@ fit(
 )
 
 
-def skyrmion(series, minimum=-0.4):
+def skyrmion(series, minimum=ONE_SKYRMION.reservoir.minimum):
     """Return the virtual nodes of a skyrmion that listens, shape (points, nodes)."""
     centred = series - series.mean()
     masked = multiplex(centred, gaussian_mask(nodes), minimum=minimum)

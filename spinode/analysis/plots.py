@@ -5,46 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
+from spinode.analysis.looks import LOOKS
 from spinode.files import replacing
 
-#: Colour-blind safe (Okabe and Ito, 2008); one colour a role, the same in every figure.
-COLORS = {
-    "micromagnetics": "#000000",
-    "published": "#56B4E9",
-    "neural ODE": "#0072B2",
-    "four skyrmions": "#009E73",
-    "four skyrmions, micromagnetics": "#CC79A7",
-    "echo-state network": "#E69F00",
-    "bare input": "#999999",
-    "k = 1": "#D55E00",
-    "k = 2": "#0072B2",
-    "k = 3": "#009E73",
-    "k = 4": "#CC79A7",
-    "drive": "#999999",
-    "measured": "#000000",
-    "input noise, held": "#D55E00",
-    "input noise, joined": "#E69F00",
-    "neural SDE": "#009E73",
+#: The colour of every thing by its identifier; see `spinode.analysis.looks`.
+COLORS = {name: look.color for name, look in LOOKS.items()}
+
+# Captions that some notebooks still use in place of identifiers.
+COLORS |= {
+    "k = 1": COLORS["k1"],
+    "k = 2": COLORS["k2"],
+    "k = 3": COLORS["k3"],
+    "k = 4": COLORS["k4"],
+    "neural ODE": COLORS["neural_ode"],
+    "four skyrmions": COLORS["four_skyrmions"],
+    "four skyrmions, micromagnetics": COLORS["echo_state_network"],
+    "echo-state network": COLORS["echo_state_network"],
+    "bare input": COLORS["bare_input"],
+    "input noise, held": COLORS["noise_held"],
+    "input noise, joined": COLORS["noise_joined"],
+    "neural SDE": COLORS["neural_sde"],
 }
 
-_STYLE = {
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 110,
-    "savefig.dpi": 160,
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "lines.linewidth": 1.4,
-}
+
+def label(name: str) -> str:
+    """Return what a legend calls ``name``: its look's label, or the name itself."""
+    return LOOKS[name].label if name in LOOKS else name
 
 
 def use_style() -> None:
@@ -52,7 +42,7 @@ def use_style() -> None:
 
     Interactive pictures bring Bokeh's code along, so that they show without a network.
     """
-    mpl.rcParams.update(_STYLE)
+    plt.style.use("spinode.analysis.spinode")
     import holoviews as hv
 
     hv.extension.inline = True
@@ -79,21 +69,21 @@ def lines(
     ----------
     ax : Axes
     trajectories : mapping
-        Datasets by label; a label among `COLORS` takes that colour. The first of several is drawn
-        wide, as the reference the others are laid over.
+        Datasets by identifier (`spinode.analysis.looks`) or by any label. The first of several
+        is drawn wide, as the reference the others are laid over.
     variable : str
     span : (start, stop), optional
         Part of the time axis (s).
     """
     symbol, unit, scale = _AXES.get(variable, (variable, "", 1.0))
-    for order, (label, dataset) in enumerate(trajectories.items()):
+    for order, (name, dataset) in enumerate(trajectories.items()):
         reference = order == 0 and len(trajectories) > 1
         part = dataset if span is None else dataset.sel(time=slice(*span))
         ax.plot(
             part.time * 1e9,
             part[variable] * scale,
-            color=COLORS.get(label),
-            label=label,
+            color=COLORS.get(name),
+            label=label(name),
             linewidth=2.6 if reference else 1.2,
             alpha=0.45 if reference else 1.0,
         )
@@ -118,25 +108,25 @@ def interactive(trajectories: Mapping[str, xr.Dataset], variable: str, **options
     Parameters
     ----------
     trajectories : mapping
-        Datasets by label.
+        Datasets by identifier or label.
     variable : str
     **options
         Passed on to ``hvplot.line``.
     """
     curves = []
-    for label, dataset in trajectories.items():
+    for name, dataset in trajectories.items():
         values = dataset[variable]
         curve = xr.DataArray(
             values.values,
             coords={"time_ns": dataset.time.values * 1e9},
             dims="time_ns",
-            name=label,
+            name=label(name),
         ).hvplot.line(
             x="time_ns",
-            label=label,
+            label=label(name),
             xlabel="time (ns)",
             ylabel=f"{variable} ({values.attrs['units']})",
-            color=COLORS.get(label),
+            color=COLORS.get(name),
             **{"width": 850, "height": 300, **options},
         )
         curves.append(curve)
@@ -153,13 +143,16 @@ def loss_curves(ax: plt.Axes, histories: Mapping[str, xr.Dataset], claim: float)
     ----------
     ax : Axes
     histories : mapping
-        What `spinode.neural_ode.training.fit` returns, by label.
+        What `spinode.neural_ode.training.fit` returns, by identifier or label.
     claim : float
         Mean squared error that the paper reaches, in normalized units.
     """
-    for label, history in histories.items():
+    for name, history in histories.items():
         ax.semilogy(
-            history.iteration, np.asarray(history.train_mse), color=COLORS.get(label), label=label
+            history.iteration,
+            np.asarray(history.train_mse),
+            color=COLORS.get(name),
+            label=label(name),
         )
     ax.axhline(claim, color="0.5", linestyle="--", linewidth=1)
     ax.annotate(

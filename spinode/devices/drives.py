@@ -303,11 +303,11 @@ class HeldSequence:
         return len(self.values) * self.hold
 
     @cached_property
-    def _array(self) -> np.ndarray:
-        return np.array(self.values)
+    def levels(self) -> np.ndarray:
+        """The held values in the unit of the input, shape (values,)."""
+        return self.offset + self.amplitude * np.array(self.values)
 
     def sample(self, time: np.ndarray) -> dict[str, np.ndarray]:
         """Return the input at ``time`` (s)."""
         time = _check_time(time, self.duration)
-        values = self._array[_step_index(time, self.hold, len(self.values))]
-        return {self.input: self.offset + self.amplitude * values}
+        return {self.input: self.levels[_step_index(time, self.hold, len(self.values))]}

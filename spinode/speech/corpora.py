@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import tempfile
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -142,12 +143,23 @@ def read_wav(path: Path, rate: int) -> np.ndarray:
     Raises
     ------
     InputError
-        If it is no such file, or silent, or clipped.
+        If it is no such file, or cut short, or silent, or clipped.
     """
     try:
-        found, samples = wavfile.read(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no readable WAV file: {error}.") from None
+        with warnings.catch_warnings():
+            # A file that ends before its header says is a warning to SciPy; chunks of other
+            # programs (titles, cue points) are none of our business.
+            warnings.simplefilter("error", wavfile.WavFileWarning)
+            warnings.filterwarnings("ignore", "Chunk", wavfile.WavFileWarning)
+            found, samples = wavfile.read(path)
+    except FileNotFoundError:
+        raise InputError(f"there is no recording {path}.") from None
+    except Exception:
+        # A broken header leads SciPy into errors of any kind (scipy#16698), whose words say little.
+        raise InputError(
+            f"{path} is no readable WAV file: its header is damaged or it is cut short; "
+            "export it again as 16-bit PCM."
+        ) from None
     if found != rate:
         raise InputError(f"{path} is sampled at {found} Hz, not {rate} Hz; resample it.")
     if samples.ndim != 1:

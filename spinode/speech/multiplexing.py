@@ -141,7 +141,12 @@ def measure(device: NanoOscillator, played: np.ndarray, *, seed: int = 0) -> np.
 
 
 def forecast_states(
-    model: SpinODE, played: np.ndarray, *, noise: float = 0.0, seed: int = 0
+    model: SpinODE,
+    played: np.ndarray,
+    *,
+    noise: float = 0.0,
+    shape: str = "joined",
+    seed: int = 0,
 ) -> np.ndarray:
     """Return the states that a trained model forecasts for every drive of an object array.
 
@@ -152,22 +157,27 @@ def forecast_states(
     played : object array
         Drives of shape (nodes, frames) in V.
     noise : float
-        Standard deviation of Gaussian noise on the drive (V), a new value every sample
-        (`NoisyDrive`): the paper's way to let a deterministic model answer as a noisy
-        device does.
+        Standard deviation of Gaussian noise on the drive (V), a new value every sample: the
+        paper's way to let a deterministic model answer as a noisy device does.
+    shape : {"joined", "held"}
+        Noise that is added to the samples and joined by lines as they are (the paper's), or held
+        for a sample (`NoisyDrive`).
     seed : int
         Seed of that noise.
 
     Raises
     ------
     InputError
-        If a forecast leaves the range of outputs that the model was trained in.
+        If a forecast leaves the range of outputs that the model was trained in, or the shape of
+        the noise has another name.
 
     Warns
     -----
     ForecastWarning
         Once, if recordings drive the oscillator beyond what the model was trained with.
     """
+    if shape not in ("joined", "held"):
+        raise InputError(f"noise is 'joined' or 'held', not {shape!r}.")
     _warn_of_untrained(model, played)
     # Single precision halves the time and errs by far less than the noise.
     model = deepcopy(model).float()
@@ -182,7 +192,7 @@ def forecast_states(
         drives = [as_drive([played[i], np.zeros((1, length - played[i].size))]) for i in group]
         if noise > 0:
             drives = [
-                NoisyDrive(d, noise, seed=seeds[i]) for i, d in zip(group, drives, strict=True)
+                _noisy(d, noise, shape, seed=seeds[i]) for i, d in zip(group, drives, strict=True)
             ]
         with warnings.catch_warnings():
             # Said once for all recordings; noise may reach a little further.
@@ -191,7 +201,7 @@ def forecast_states(
                 model,
                 drives,
                 initial=[np.zeros(model.k)] * len(group),
-                interpolation=None if noise > 0 else "linear",
+                interpolation=None if noise > 0 and shape == "held" else "linear",
             )
         for index, voltage in zip(group, runs.voltage.values, strict=True):
             voltage = voltage[: played[index].size]
@@ -202,6 +212,13 @@ def forecast_states(
                 )
             states[index] = as_states(voltage, len(played[index]))
     return states
+
+
+def _noisy(drive: xr.Dataset, noise: float, shape: str, seed: int) -> xr.Dataset | NoisyDrive:
+    if shape == "held":
+        return NoisyDrive(drive, noise, seed=seed)
+    kicks = np.random.default_rng(seed).standard_normal(drive.sizes["time"])
+    return drive.assign(drive=drive.drive + noise * kicks)
 
 
 def simulate_states(sde: NeuralSDE, played: np.ndarray, *, seed: int = 0) -> np.ndarray:
@@ -314,8 +331,14 @@ def read_session(path: Path) -> Session:
         raise InputError(
             f"{path} is a MATLAB 7.3 file; save it again in MATLAB with the option '-v7'."
         ) from None
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} is no readable MATLAB file: {error}.") from None
+    except FileNotFoundError:
+        raise InputError(f"{path} is no readable MATLAB file: it is not there.") from None
+    except Exception:
+        # A damaged file leads SciPy into errors of any kind, whose words say little.
+        raise InputError(
+            f"{path} is no readable MATLAB file: it is damaged, cut short, or something else; "
+            "fetch it again."
+        ) from None
     cells = []
     for name in ("spokenDB_2D_in", "spokenDB_2D"):
         if name not in contents:
@@ -326,7 +349,7 @@ def read_session(path: Path) -> Session:
                 f"{path}: {name} must be a cell array of speakers x utterances x digits, not "
                 f"{array.dtype} of shape {array.shape}."
             )
-        cells.append(_each(lambda cell: np.asarray(cell, dtype=float), array))
+        cells.append(_numbers(array, name, path))
     played, states = cells
     if played.shape != states.shape:
         raise InputError(
@@ -343,6 +366,29 @@ def read_session(path: Path) -> Session:
         if not (np.isfinite(drive).all() and np.isfinite(state).all()):
             raise InputError(f"{path}: cell {index} holds NaN or infinity; repair it.")
     return Session(played, states)
+
+
+def _numbers(array: np.ndarray, name: str, path: Path) -> np.ndarray:
+    """Return a cell array with every cell as real numbers."""
+    numbers = np.empty(array.shape, dtype=object)
+    for index in np.ndindex(array.shape):
+        cell = np.asarray(array[index])
+        if cell.dtype.kind not in "fiu":
+            raise InputError(
+                f"{path} is no readable MATLAB file: cell {index} of {name} holds "
+                f"{_KINDS.get(cell.dtype.kind, cell.dtype)}, not real numbers."
+            )
+        numbers[index] = cell.astype(float)
+    return numbers
+
+
+_KINDS = {
+    "U": "text",
+    "O": "cells",
+    "V": "a structure",
+    "c": "complex numbers",
+    "b": "truth values",
+}
 
 
 def _listed(contents: dict) -> str:
