@@ -61,12 +61,12 @@ class NanoOscillator:
     The defaults are the first of the `WORKING_POINTS`.
     """
 
-    damping_rate: float = 4.059e7
-    nonlinear_damping: tuple[float, float, float] = (1.6841, -17.2353, 36.7487)
-    supercriticality: float = 1.15341
-    supercriticality_per_volt: float = 0.203991
-    gain: float = 0.629871
-    noise: float = 0.42
+    damping_rate: float = 4.0985e7
+    nonlinear_damping: tuple[float, float, float] = (1.62685, -16.7059, 35.2544)
+    supercriticality: float = 1.151889
+    supercriticality_per_volt: float = 0.204186
+    gain: float = 0.616615
+    noise: float = 0.43
 
     def __post_init__(self):
         for name in ("damping_rate", "supercriticality", "supercriticality_per_volt", "gain"):
@@ -115,12 +115,12 @@ class NanoOscillator:
 WORKING_POINTS = {
     "cochlear": NanoOscillator(),
     "spectrogram": NanoOscillator(
-        damping_rate=4.308e7,
-        nonlinear_damping=(1.3934, -14.2104, 27.2068),
-        supercriticality=1.14577,
-        supercriticality_per_volt=0.212570,
-        gain=0.693044,
-        noise=7.5,
+        damping_rate=4.3294e7,
+        nonlinear_damping=(1.43044, -14.6898, 28.6845),
+        supercriticality=1.145208,
+        supercriticality_per_volt=0.217798,
+        gain=0.671872,
+        noise=8.15,
     ),
 }
 
