@@ -37,6 +37,8 @@ confirmed_points = 200
 seed = 0
 
 # %%
+import re
+
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import perf_counter
@@ -49,6 +51,7 @@ from reservoirpy.nodes import Reservoir
 
 from spinode.analysis import plots
 from spinode.paper import authors
+from spinode.paper.models import MODELS
 from spinode.paper.recordings import recording
 from spinode.devices.drives import HeldSequence
 from spinode.neural_ode.forecast import forecast
@@ -221,8 +224,8 @@ for name, run in physics.items():
 
 # %%
 all_points = {"neural ODE": (models["one skyrmion"], HeldSequence(masked))}
-if authors.locate(authors.MODELS["one_skyrmion"].path):
-    all_points["published"] = authors.MODELS["one_skyrmion"].load(), HeldSequence(masked)
+if MODELS["one_skyrmion"].here:
+    all_points["published"] = MODELS["one_skyrmion"].load(), HeldSequence(masked)
 all_points["four skyrmions"] = models["four skyrmions"], HeldSequence(gently)
 
 complete, seconds = {}, {}
@@ -350,25 +353,34 @@ pd.DataFrame(
 
 # %%
 everything.to_csv(out.results / "mackey_glass_nrmse.csv")
+
+
+def identifiers(results):
+    """Return results by identifiers in place of captions."""
+    return {re.sub("[ -]", "_", name).lower(): value for name, value in results.items()}
+
+
 metrics = {
     "series": "published" if file else "integrated",
     "engine": physics["one skyrmion"].attrs["engine"],
     "cell_m": cell,
-    "micromagnetic_points": {name: counts[name] for name in agreement},
-    "agreement_log10": agreement,
-    "difference_when_repeated": memory,
+    "micromagnetic_points": identifiers({name: counts[name] for name in agreement}),
+    "agreement_log10": identifiers(agreement),
+    "difference_when_repeated": identifiers(memory),
     "points": points,
-    "seconds": seconds,
+    "seconds": identifiers(seconds),
     "difference_to_torchdiffeq": float(confirmed),
     "confirmed_points": confirmed_points,
-    "nrmse": {
-        name: {f"H={h}": float(readout.nrmse[h]) for h in (1, 10, 25, 40) if h < horizons}
-        for name, readout in complete.items()
-    },
+    "nrmse": identifiers(
+        {
+            name: {f"h{h}": float(readout.nrmse[h]) for h in (1, 10, 25, 40) if h < horizons}
+            for name, readout in complete.items()
+        }
+    ),
 }
 out.write_metrics("mackey_glass", metrics)
-best = metrics["nrmse"][main]
-bare = metrics["nrmse"]["bare input"]
+best = metrics["nrmse"][main.replace(" ", "_").lower()]
+bare = metrics["nrmse"]["bare_input"]
 found = [
     f"{name.capitalize()}: over the same {counts[name]} points, the curves of the neural ODE and "
     f"of micromagnetics differ by {difference:.3f} in log10 NRMSE on average (H = 1 to 40)."
@@ -386,8 +398,8 @@ for name, value in memory.items():
         )
     )
 found.append(
-    f"Over {points} points ({main} weights) the NRMSE is {best['H=1']:.3f} at H = 1 and "
-    f"{best['H=25']:.3f} at H = 25; the bare input reaches {bare['H=1']:.3f} and "
-    f"{bare['H=25']:.3f}. The skyrmion's memory and nonlinearity make the difference."
+    f"Over {points} points ({main} weights) the NRMSE is {best['h1']:.3f} at H = 1 and "
+    f"{best['h25']:.3f} at H = 25; the bare input reaches {bare['h1']:.3f} and "
+    f"{bare['h25']:.3f}. The skyrmion's memory and nonlinearity make the difference."
 )
 display(Markdown("\n".join(f"- {line}" for line in found)))

@@ -13,6 +13,7 @@ from spinode.errors import InputError
 from spinode.micromagnetics.recording import describe
 from spinode.neural_ode.model import SpinODE
 from spinode.paper import authors
+from spinode.paper.models import MODELS
 from spinode.paper.recordings import TABLES, as_described, recording
 from spinode.trajectory import label, save
 
@@ -83,9 +84,7 @@ def test_the_published_run_goes_first(paper_data, monkeypatch):
         assert "published" in found.source
         assert found.drive == protocol.drive
         # The first row is the rest that the published weights refer to.
-        assert float(found.signal.mz[0]) == pytest.approx(
-            authors.MODELS[protocol.name].rest, abs=1e-7
-        )
+        assert float(found.signal.mz[0]) == pytest.approx(MODELS[protocol.name].rest, abs=1e-7)
 
 
 def test_bad_input(tmp_path):
