@@ -47,6 +47,7 @@ def setup(app):
 
     app.connect("autodoc-process-docstring", escape)
 
+
 # Everything comes from the book's own folder.
 html_theme = "furo"
 html_static_path = ["static"]
@@ -75,16 +76,14 @@ html_theme_options = {
 }
 mathjax_path = "mathjax/MathJax.js"
 mathjax2_config = {
-    "jax": ["input/TeX", "output/SVG"],
-    "extensions": ["tex2jax.js"],
-    "TeX": {"extensions": ["AMSmath.js", "AMSsymbols.js", "noErrors.js", "noUndefined.js"]},
+    "config": ["TeX-AMS-MML_HTMLorMML-full.js"],
     "tex2jax": {
         "inlineMath": [["\\(", "\\)"]],
         "displayMath": [["\\[", "\\]"]],
         "processClass": "tex2jax_process|mathjax_process|math|output_area",
         "ignoreClass": ".*",
     },
-    "SVG": {"font": "TeX", "linebreaks": {"automatic": True}},
+    "HTML-CSS": {"availableFonts": [], "webFont": "STIX-Web", "imageFont": None},
     "showMathMenu": False,
     "messageStyle": "none",
 }

@@ -82,7 +82,9 @@ def _symbol(match: re.Match) -> str:
 
 def _counts(table) -> str:
     kinds = table.verdict.str.partition(":")[0].value_counts()
-    words = [f"{kinds[kind]} {kind}" for kind in ("reproduced", "better", "differs") if kind in kinds]
+    words = [
+        f"{kinds[kind]} {kind}" for kind in ("reproduced", "better", "differs") if kind in kinds
+    ]
     return f"{len(table)} numbers of the paper: {', '.join(words)}"
 
 
@@ -126,6 +128,8 @@ def _toctrees(parts: list[Part]) -> str:
     for part in parts:
         names = [one.page for one in part.chapters] or list(part.pages)
         trees.append(
-            f"\n```{{toctree}}\n:hidden:\n:caption: {part.caption}\n\n" + "\n".join(names) + "\n```\n"
+            f"\n```{{toctree}}\n:hidden:\n:caption: {part.caption}\n\n"
+            + "\n".join(names)
+            + "\n```\n"
         )
     return "".join(trees)

@@ -19,16 +19,11 @@ from spinode.errors import InputError, SpinodeError
 _LINK = re.compile(r"(\]\()([^)#\s]+)([^)]*\))")
 _MATHJAX = (
     "MathJax.js",
-    "extensions/tex2jax.js",
-    "extensions/MathMenu.js",
-    "extensions/MathEvents.js",
-    "extensions/MathZoom.js",
-    "extensions/AssistiveMML.js",
-    "extensions/toMathML.js",
+    "config/TeX-AMS-MML_HTMLorMML-full.js",
+    "fonts/HTML-CSS/STIX-Web/woff",
+    "jax/output/HTML-CSS",
+    "jax/element",
     "extensions/TeX",
-    "jax/input/TeX",
-    "jax/output/SVG",
-    "jax/element/mml",
 )
 _BOKEH = ("bokeh.min.js", "bokeh-gl.min.js")
 
