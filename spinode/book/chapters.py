@@ -70,14 +70,12 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
 def _with_parameters(cells: list) -> list:
     """Return ``cells`` with the values a profile has set in the place of the defaults."""
     injected = [c for c in cells if "injected-parameters" in c.metadata.get("tags", ())]
+    assignment = re.compile(r"^(\w+) = (.+)$", re.MULTILINE)
+    values = dict(assignment.findall(injected[0].source)) if injected else {}
     for cell in cells:
-        if "parameters" in cell.metadata.get("tags", ()) and injected:
-            values = dict(re.findall(r"^(\w+) = (.+)$", injected[0].source, re.MULTILINE))
-            cell.source = re.sub(
-                r"^(\w+) = .+$",
-                lambda m: f"{m[1]} = {values.get(m[1], m[0].partition(' = ')[2])}",
-                cell.source,
-                flags=re.MULTILINE,
+        if "parameters" in cell.metadata.get("tags", ()):
+            cell.source = assignment.sub(
+                lambda m: f"{m[1]} = {values.get(m[1], m[2])}", cell.source
             )
     return [cell for cell in cells if cell not in injected]
 

@@ -127,9 +127,10 @@ def _toctrees(parts: list[Part]) -> str:
     trees = []
     for part in parts:
         names = [one.page for one in part.chapters] or list(part.pages)
-        trees.append(
-            f"\n```{{toctree}}\n:hidden:\n:caption: {part.caption}\n\n"
-            + "\n".join(names)
-            + "\n```\n"
-        )
+        head = f"```{{toctree}}
+:hidden:
+:caption: {part.caption}
+"
+        trees.append("
+".join(["", head, *names, "```", ""]))
     return "".join(trees)

@@ -14,6 +14,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -180,7 +181,7 @@ def thinned(x: np.ndarray, points: int = _POINTS) -> np.ndarray:
         return np.arange(len(x))
     edges = np.linspace(0, len(x), points // 2 + 1).astype(int)
     kept = [0, len(x) - 1]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         part = x[start:stop]
         if len(part) and np.isfinite(part).any():
             kept += [start + int(np.nanargmin(part)), start + int(np.nanargmax(part))]

@@ -86,10 +86,8 @@ def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = prin
     warnings, pages = work / "warnings.txt", work / "html"
     os.environ["SPINODE_BOOK_PROFILE"] = profile
     with contextlib.redirect_stdout(io.StringIO()) as log:
-        code = build_main(
-            ["-b", "html", "-q", "-c", str(root / "book"), "-d", str(work / "doctrees")]
-            + ["-w", str(warnings), str(source), str(pages)]
-        )
+        folders = ["-c", root / "book", "-d", work / "doctrees", "-w", warnings, source, pages]
+        code = build_main(["-b", "html", "-q", *map(str, folders)])
     if code:
         raise SpinodeError(f"Sphinx could not build the book: {log.getvalue().strip()[-2000:]}")
     _bring_scripts(pages)
