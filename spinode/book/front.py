@@ -127,10 +127,6 @@ def _toctrees(parts: list[Part]) -> str:
     trees = []
     for part in parts:
         names = [one.page for one in part.chapters] or list(part.pages)
-        head = f"```{{toctree}}
-:hidden:
-:caption: {part.caption}
-"
-        trees.append("
-".join(["", head, *names, "```", ""]))
+        head = f"```{{toctree}}\n:hidden:\n:caption: {part.caption}\n"
+        trees.append("\n".join(["", head, *names, "```", ""]))
     return "".join(trees)

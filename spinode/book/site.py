@@ -25,6 +25,7 @@ _MATHJAX = (
     "jax/element",
     "extensions/TeX",
 )
+_BLANK_FONT = ""","@font-face":{"font-family":"MathJax_Blank",src:"url('about:blank')"}"""
 _BOKEH = ("bokeh.min.js", "bokeh-gl.min.js")
 
 
@@ -166,7 +167,9 @@ def _bring_scripts(pages: Path) -> None:
         if origin.is_dir():
             shutil.copytree(origin, target, dirs_exist_ok=True)
         elif origin.is_file():
-            shutil.copy(origin, target)
+            text = origin.read_text("utf-8")
+            # An empty font by name, which a browser would go and ask for.
+            target.write_text(text.replace(_BLANK_FONT, ""), encoding="utf-8")
     scripts = Path(bokeh.__file__).parent / "server" / "static" / "js"
     for name in _BOKEH:
         shutil.copy(scripts / name, pages / "_static" / name)
