@@ -136,8 +136,8 @@ times
 # the training is that of notebook 02. How many points of the task until that has paid off?
 
 # %%
-training = json.loads((out.results / "training.json").read_text())["training_seconds"]
-training_s = training["k2"] if "k2" in training else training["k = 2"]
+training = json.loads((out.results / "training.json").read_text())
+training_s = training["training_seconds"]["k = 2"]
 learning = ONE_SKYRMION.learning
 data_ns = learning.validation[1] * learning.sample_spacing * 1e9
 data_s = data_ns * median["micromagnetics"]
@@ -151,7 +151,7 @@ for name in times:
         "s_per_ns_range": [times[name].min(), times[name].max()],
         "task_s": task_s,
         "task_with_training_s": task_s + learns * (data_s + training_s),
-        "speedup": (times["micromagnetics"] / times[name]).median(),
+        "speedup_over_micromagnetics": (times["micromagnetics"] / times[name]).median(),
         "points_until_it_pays": (data_s + training_s) / saved if learns else 0.0,
     }
 for row in rows.values():
@@ -213,7 +213,7 @@ out.write_metrics(
     {
         "cell_m": cell,
         "rounds": repeats,
-        "methods": rows,
+        **{key: {name: row[key] for name, row in rows.items()} for key in rows["neural_ode"]},
         "training_data_s": data_s,
         "training_s": training_s,
         "compiled_over_torchdiffeq": float((times.torchdiffeq / times.neural_ode).median()),
@@ -222,12 +222,14 @@ out.write_metrics(
     },
 )
 ours_row, theirs_row = rows["neural_ode"], rows["torchdiffeq"]
+faster = {name: row["speedup_over_micromagnetics"] for name, row in rows.items()}
 display(
     Markdown(
-        f"On this machine, one thread each, our forecast is **{ours_row['speedup']:,.0f} times** "
+        f"On this machine, one thread each, our forecast is **{faster['neural_ode']:,.0f} times** "
         f"faster than the embedded engine; with training data and training counted, the whole task "
         f"is done **{ours_row['speedup_with_training']:,.0f} times** sooner. The paper's own way "
-        f"to forecast is {theirs_row['speedup']:,.0f} times faster than this engine, "
+        f"to forecast is {faster['torchdiffeq']:,.0f} times faster than this "
+        f"engine, "
         f"{theirs_row['speedup_with_training']:,.0f} times with training; the paper claims over "
         f"{authors.CLAIMS['timing']['speedup']} (MuMax3 on a GPU). The "
         f"neural ODE pays off after {ours_row['points_until_it_pays']:,.0f} of the 10,000 points."
