@@ -29,7 +29,7 @@ micromagnetic_points = 240
 four_skyrmions_points = 240
 again_points = 120
 iterations = 2400
-refinements = 20
+lm_steps = 20
 train_start = 1500
 train_stop = 10500
 validation_stop = 11500
@@ -162,12 +162,11 @@ fit(
     train=(train_start, train_stop),
     validation=(train_stop, validation_stop),
     iterations=iterations,
-    refinements=refinements,
+    lm_steps=lm_steps,
     patience=12,
     seed=seed,
     checkpoint=checkpoint,
 )
-checkpoint.unlink()
 model.save(out.data / "mackey_glass" / "one_skyrmion.pt")
 models = {
     "one skyrmion": model,
