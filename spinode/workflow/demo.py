@@ -6,7 +6,6 @@ import time as clock
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from spinode.analysis import plots
@@ -106,13 +105,21 @@ def _draw(truth: xr.Dataset, ahead: xr.Dataset, error: float, path: Path) -> Pat
 
     with plt.rc_context():
         plots.use_style()
-        figure, axes = plt.subplots(2, 1, figsize=(7, 4), sharex=True, layout="constrained")
-        axes[0].plot(ahead.time * 1e9, ahead.Ku / 1e6, color="0.3", linewidth=0.7)
-        axes[0].set_ylabel("$K_u$ (MJ/m$^3$)")
-        axes[1].plot(truth.time * 1e9, truth.mz, color="0.6", linewidth=3, label="micromagnetics")
-        axes[1].plot(ahead.time * 1e9, ahead.mz, color="C0", label=f"neural ODE, NRMSE {error:.1%}")
-        axes[1].set(xlabel="time (ns)", ylabel="$m_z$", xlim=(0, np.max(ahead.time) * 1e9))
-        axes[1].legend(loc="upper right", ncols=2)
+        figure, axes = plt.subplots(3, 1, figsize=(7, 5.5), layout="constrained")
+        last = slice(float(truth.time[-1]) - 1e-9, None)
+        axes[0].plot(ahead.time * 1e9, ahead.Ku / 1e6, color="0.3", linewidth=0.5)
+        for axis, part in ((axes[1], slice(None)), (axes[2], last)):
+            mine, its = ahead.sel(time=part), truth.sel(time=part)
+            axis.plot(its.time * 1e9, its.mz, color="0.65", linewidth=3, label="micromagnetics")
+            axis.plot(mine.time * 1e9, mine.mz, linewidth=0.9, label="neural ODE")
+            axis.set(xlabel="time (ns)", ylabel="$m_z$")
+            axis.margins(x=0)
+        axes[0].set(
+            ylabel="$K_u$ (MJ/m$^3$)", title="a skyrmion, driven by a masked chaotic series"
+        )
+        axes[0].margins(x=0)
+        axes[2].set_title(f"its last nanosecond; NRMSE of the whole {error:.1%}")
+        axes[2].legend(loc="upper left", bbox_to_anchor=(1, 1))
         with replacing(path) as partial:
             figure.savefig(partial, format="png", dpi=150)
         plt.close(figure)
