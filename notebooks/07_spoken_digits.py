@@ -130,8 +130,8 @@ for name, model in models.items():
         noisy_models[name], played, seed=seed + 4
     )
     states[name]["acoustic channels alone"] = acoustics[name]
-if authors.locate(authors.MODELS["oscillator"].path):
-    twin = authors.MODELS["oscillator"].load()
+if authors.locate(authors.MODELS["oscillator_cochlear"].path):
+    twin = authors.MODELS["oscillator_cochlear"].load()
     played = drives["cochlear"]
     states["cochlear"]["authors' network"] = multiplexing.forecast_states(twin, played)
     states["cochlear"]["authors' network with noise"] = multiplexing.forecast_states(

@@ -6,11 +6,13 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from spinode.devices.drives import HeldSequence, RandomSine, RandomSinePair
+from spinode.devices.grains import published_grains
 from spinode.devices.protocols import D_TEST, FOUR_SKYRMIONS, KU_TEST, ONE_SKYRMION, PAIR
 from spinode.errors import InputError, SpinodeError
 from spinode.micromagnetics import available_engines, mumax3, simulate
@@ -222,6 +224,18 @@ def test_script_of_four_skyrmions_makes_the_published_grains():
     assert "ext_makegrains(1e-08, 98, 1234567)" in text
     assert "    AnisU.SetRegion(i, vector(0.2*(rand()-0.5), 0.2*(rand()-0.5), 1))" in text
     assert text.count("setInShape") == 4
+
+
+def test_a_map_of_grains_goes_to_mumax3_as_it_is(tmp_path):
+    device = replace(FOUR_SKYRMIONS.device, grains=replace(published_grains(), recipe=None))
+    path = mumax3.write(tmp_path, device, FOUR_SKYRMIONS.drive)
+    lines = path.read_text().splitlines()
+    assert 'regions.LoadFile("regions.ovf")' in lines
+    region = read_ovf(tmp_path / "regions.ovf").values[0, ..., 0].astype(int)
+    assert region.shape == (120, 120)
+    np.testing.assert_array_equal(region.ravel(), published_grains().region)
+    for i in np.unique(region):
+        assert f"Ku1.SetRegion({i}, {published_grains().Ku[i]:.12g})" in lines
 
 
 def test_a_shorter_run_has_fewer_periods():

@@ -1,10 +1,11 @@
 """What is simulated: a magnetic disk that holds skyrmions, in SI units, checked at construction."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
+from spinode.devices.grains import GrainMap, Grains
 from spinode.errors import InputError
 
 # Bounds wide enough for any ferromagnetic film and narrow enough to catch a slip of units.
@@ -21,54 +22,6 @@ _PLAUSIBLE = {
     "relax_time": (0.0, 1e-7, "s"),
     "skyrmion_diameter": (2e-9, 5e-6, "m"),
 }
-
-
-@dataclass(frozen=True)
-class Grains:
-    """Polycrystalline disorder: Voronoi grains, each with its own anisotropy and DMI.
-
-    Parameters
-    ----------
-    size : float
-        Mean grain diameter in m; grain centres are uniform with one per ``size**2``.
-    regions : int
-        Number of distinct parameter sets; grains draw theirs among them.
-    tilt : float
-        The easy axis of a region is ``(tilt * u, tilt * v, 1)`` made unit length, with u and v
-        uniform in [-1/2, 1/2].
-    spread : float
-        Relative standard deviation of Ku and of Dind from region to region.
-    seed, parameter_seed : int
-        Seeds of the tessellation and of the regions' parameters.
-
-    Notes
-    -----
-    Grains shape the relaxed state only. The published MuMax3 scripts define the driven region as
-    the whole disk once it has relaxed, and the drive's region has uniform parameters: from then on
-    the grains are gone. Ours does the same.
-    """
-
-    size: float = 10e-9
-    regions: int = 98
-    tilt: float = 0.2
-    spread: float = 0.2
-    seed: int = 1234567
-    parameter_seed: int = 6
-
-    def __post_init__(self):
-        if not 1e-9 <= self.size <= 1e-6:
-            raise InputError(f"Grains: size {self.size:g} m must lie between 1e-9 and 1e-6 m.")
-        if not (isinstance(self.regions, Integral) and 1 <= self.regions <= 98):
-            raise InputError(
-                f"Grains: regions is {self.regions}; MuMax3 leaves 1 to 98 of them for grains."
-            )
-        if not 0 <= self.tilt <= 2:
-            raise InputError(f"Grains: tilt {self.tilt:g} must lie between 0 and 2.")
-        if not 0 <= self.spread <= 0.3:
-            raise InputError(
-                f"Grains: spread {self.spread:g} must lie between 0 and 0.3, "
-                "beyond which a region's Ku may change sign."
-            )
 
 
 @dataclass(frozen=True)
@@ -98,8 +51,8 @@ class SkyrmionDisk:
         Centres in m from the centre of the disk.
     skyrmion_diameter : float
         Diameter in m of the disk that is seeded with a skyrmion around every centre.
-    grains : Grains or None
-        Disorder during relaxation.
+    grains : Grains, GrainMap or None
+        Disorder during relaxation: drawn at random, or as it is.
 
     Raises
     ------
@@ -124,7 +77,7 @@ class SkyrmionDisk:
     relax_time: float = 1e-9
     skyrmions: tuple[tuple[float, float], ...] = ((0.0, 0.0),)
     skyrmion_diameter: float = 40e-9
-    grains: Grains | None = None
+    grains: Grains | GrainMap | None = None
 
     def __post_init__(self):
         for name, (low, high, unit) in _PLAUSIBLE.items():
@@ -150,8 +103,17 @@ class SkyrmionDisk:
                 f"SkyrmionDisk: a cell of {self.cell:g} m is too coarse for a domain wall of "
                 f"{wall:.3g} m; use at most {wall / 3:.2g} m."
             )
-        if self.grains is not None and not isinstance(self.grains, Grains):
-            raise InputError(f"SkyrmionDisk: grains = {self.grains!r}; give Grains(...) or None.")
+        if not isinstance(self.grains, Grains | GrainMap | None):
+            raise InputError(
+                f"SkyrmionDisk: grains = {self.grains!r}; give Grains(...), a GrainMap or None."
+            )
+        if isinstance(self.grains, GrainMap):
+            mapped = self.grains.cells * self.grains.cell
+            if mapped < self.diameter * (1 - 1e-9):
+                raise InputError(
+                    f"SkyrmionDisk: a map of grains of {mapped:g} m does not cover the disk of "
+                    f"{self.diameter:g} m; give a larger map, or Grains(...)."
+                )
         if not all(np.shape(centre) == (2,) for centre in self.skyrmions):
             raise InputError(
                 f"SkyrmionDisk: skyrmions = {self.skyrmions!r} must hold pairs (x, y) in m, "

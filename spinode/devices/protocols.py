@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinode.devices.disks import Grains, SkyrmionDisk
+from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import Drive, HeldSequence, PulseSequence, RandomSine, RandomSinePair
+from spinode.devices.grains import published_grains
 from spinode.devices.learning import Learning, skyrmion
 from spinode.errors import InputError
 from spinode.trajectory import Channel
@@ -76,7 +77,7 @@ class Protocol:
 _FOUR = SkyrmionDisk(
     diameter=120e-9,
     skyrmions=((30e-9, 0.0), (-30e-9, 0.0), (0.0, 30e-9), (0.0, -30e-9)),
-    grains=Grains(),
+    grains=published_grains(),
 )
 
 _VOLTAGE = (Channel("Ku", "J/m3", offset=8e5, scale=2e5),)

@@ -1,12 +1,11 @@
 """The embedded engine: relax a device, drive it, record; go on after a kill.
 
-The order is that of the published MuMax3 scripts: minimize the energy of the seeded state, settle
-at higher damping, then switch the drive on.
+The order is that of the published MuMax3 scripts: follow the energy of the seeded state downhill,
+settle at higher damping, then switch the drive on.
 """
 
 import time as clock
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,67 +19,12 @@ from spinode.errors import InputError, SpinodeError
 from spinode.files import check_writable, replacing
 from spinode.micromagnetics import recording
 from spinode.micromagnetics.demag import mumax3, newell
-from spinode.micromagnetics.energy import effective_field
-from spinode.micromagnetics.field import Texture
 from spinode.micromagnetics.llg import Integrator, stable_step
-from spinode.micromagnetics.skyrmion import (
-    film_of,
-    grain_texture,
-    seeded_state,
-    topological_charge,
-)
+from spinode.micromagnetics.relaxation import relax
+from spinode.micromagnetics.skyrmion import film_of, topological_charge
 
 _TENSORS = {"mumax3": mumax3, "newell": newell}
-_SETTLED = 1e-3  # largest torque |m x B| in T at which the energy counts as minimal
-_LONGEST_RELAX = 10e-9
 _CHECKPOINT_EVERY = 30.0  # s of wall time
-
-
-def relax(device: SkyrmionDisk, tensor: Callable = mumax3) -> np.ndarray:
-    """Return the state from which a device is driven, shape (3, ny, nx).
-
-    ``tensor`` is the demagnetizing tensor, `demag.mumax3` or `demag.newell`.
-
-    Raises
-    ------
-    SpinodeError
-        When the energy does not settle, or when skyrmions die on the way.
-    """
-    film = film_of(device)
-    texture = Texture.uniform(film, device.Ku, device.Dind)
-    options, parameters = {"tensor": tensor}, (device.Ku, device.Dind)
-    if device.grains is not None:
-        texture = grain_texture(device)
-        options["texture"] = texture
-        parameters = ()
-    step = stable_step(film, np.abs(texture.Ku).max(), np.abs(texture.Dind).max())
-
-    minimize = Integrator(film, 1.0, 50e-12, step, **options)
-    minimize.start(seeded_state(device))
-    for _ in range(round(_LONGEST_RELAX / 50e-12)):
-        minimize.advance(*parameters)
-        torque = np.cross(minimize.m, effective_field(film, texture, minimize.m, tensor), axis=0)
-        if np.abs(torque).max() < _SETTLED:
-            break
-    else:
-        raise SpinodeError(
-            f"The energy of the {device.diameter:g} m disk does not settle within "
-            f"{_LONGEST_RELAX:g} s; seed skyrmions nearer to equilibrium."
-        )
-    m = minimize.m.copy()
-    if device.relax_time > 0:
-        settle = Integrator(film, device.relax_alpha, device.relax_time, step, **options)
-        settle.start(m)
-        settle.advance(*parameters)
-        m = settle.m.copy()
-    charge = topological_charge(m, film.inside)
-    if round(charge) != -len(device.skyrmions):
-        raise SpinodeError(
-            f"Relaxation at Ku = {device.Ku:g} J/m3 and Dind = {device.Dind:g} J/m2 left a "
-            f"topological charge of {charge:.2f} where {len(device.skyrmions)} skyrmion(s) were "
-            "seeded: some died; raise Dind or lower Ku."
-        )
-    return m
 
 
 def run(

@@ -3,8 +3,9 @@
 Vansteenkiste et al., AIP Advances 4, 107133 (2014): six-neighbour exchange, interfacial DMI,
 harmonic means of the DMI between unlike cells, and at a free surface a ghost neighbour tilted by
 the DMI (its Neumann condition, Rohart and Thiaville, Phys. Rev. B 88, 184422 (2013)), which both
-the exchange and the DMI field see. This is the specification, one cell at a time and with
-parameters of each cell its own; `llg` holds a fused version for uniform films.
+the exchange and the DMI field see. `short_range` is the specification, one cell at a time and with
+parameters of each cell its own; `torque_field_at` is the same without branches, up to a field
+parallel to m, and `llg` fuses it with the torque for uniform films.
 """
 
 from dataclasses import dataclass
@@ -92,6 +93,62 @@ class Texture:
             np.pad(self.axis, ((0, 0), *rim)),
             bonds,
         )
+
+    def compiled(self, film: Film) -> tuple:
+        """Return what `torque_field_at` takes."""
+        inside, _, ku, axis, bonds = self.padded(film)
+        scale = film.Msat * film.cell
+        reach = [inside & np.roll(inside, -shift, axis) for shift, axis in _SIDES]
+        # Exchange and DMI of the ghost cell add up to D^2 / 2A (mx, 0, mz) at a side in x, and to
+        # D^2 / 2A (0, my, mz) at one in y.
+        edge = [
+            d**2 / (2 * film.Aex * film.Msat) * (inside & ~there)
+            for d, there in zip(bonds, reach, strict=True)
+        ]
+        bond_x, bond_y = (bonds[side] * reach[side] / scale for side in (0, 1))
+        flat = (bond_x, bond_y, edge[0] + edge[2], edge[1] + edge[3], 2 * ku / film.Msat * inside)
+        return (
+            film.exchange,
+            tuple(np.ascontiguousarray(a, dtype=float).reshape(-1) for a in flat),
+            axis.reshape(3, -1),
+        )
+
+
+ONE = np.uintp(1)  # unsigned, or numba guards against negative indices and cannot vectorize
+
+
+def span_of(inside: np.ndarray) -> tuple:
+    """Return first cell, last cell + 1 and row of the flat lattice, rim included, of a film."""
+    padded = np.pad(inside, 1)
+    cells = np.flatnonzero(padded)
+    return np.uintp(cells[0]), np.uintp(cells[-1] + 1), np.uintp(padded.shape[1])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def torque_field_at(span, m, texture, out):
+    """Add the short-range field in T to ``out``, but for a part parallel to m.
+
+    ``m`` and ``out`` have shape (3, cells) of the padded lattice; ``span`` is that of `span_of`,
+    ``texture`` that of `Texture.compiled`. Where a cell is empty m is zero and ``out`` has no
+    meaning.
+    """
+    start, stop, width = span
+    a, (bond_x, bond_y, edge_x, edge_y, ku), axis = texture
+    mx, my, mz = m[0], m[1], m[2]
+    ux, uy, uz = axis[0], axis[1], axis[2]
+    ox, oy, oz = out[0], out[1], out[2]
+    for i in range(start, stop):
+        left, right, down, up = i - ONE, i + ONE, i - width, i + width
+        x, y, z = mx[i], my[i], mz[i]
+        dl, dr, dd, du = bond_x[left], bond_x[i], bond_y[down], bond_y[i]
+        xl, xr, yd, yu = mx[left], mx[right], my[down], my[up]
+        zl, zr, zd, zu = mz[left], mz[right], mz[down], mz[up]
+        ex, ey = edge_x[i], edge_y[i]
+        along = ku[i] * (ux[i] * x + uy[i] * y + uz[i] * z)
+        ox[i] += a * (xl + xr + mx[down] + mx[up]) + dr * zr - dl * zl + ex * x + along * ux[i]
+        oy[i] += a * (my[left] + my[right] + yd + yu) + du * zu - dd * zd + ey * y + along * uy[i]
+        oz[i] += a * (zl + zr + zd + zu) + (ex + ey) * z + along * uz[i]
+        oz[i] -= dr * xr - dl * xl + du * yu - dd * yd
 
 
 @njit(cache=True, error_model="numpy")

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from spinode.micromagnetics.demag import MU0, Demag, newell, remote_at
-from spinode.micromagnetics.field import Film, Texture, short_range_at
+from spinode.micromagnetics.field import ONE, Film, Texture, span_of, torque_field_at
 
 GAMMA = 1.7595e11  # rad / (T s), MuMax3's value
 
@@ -28,12 +28,10 @@ _STABLE = 2.75
 # Time between remote fields, in units of 1 / (gamma mu0 Msat): 0.63 ps for the paper's material.
 _REFRESH = 0.082
 _ORDER = 2  # of the extrapolation
-_STEPS_PER_CALL = 6  # under one extrapolated field
-_REFRESHES_PER_CALL = 50  # of compiled code, which no interrupt from the keyboard can stop
-
-_ONE = np.uintp(1)  # unsigned, or numba guards against negative indices and cannot vectorize
 # Regrouping and fused multiply-add, but NaN and infinity keep their meaning.
 _FAST = {"contract", "reassoc", "nsz", "arcp"}
+_STEPS_PER_CALL = 6  # under one extrapolated field
+_REFRESHES_PER_CALL = 50  # of compiled code, which no interrupt from the keyboard can stop
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
@@ -45,7 +43,7 @@ def _stage(start, stop, width, m, slow, edge, a, d, k, alpha, base, c, out):
     ox, oy, oz = base[0], base[1], base[2]
     qx, qy, qz = out[0], out[1], out[2]
     for i in range(start, stop):
-        left, right, down, up = i - _ONE, i + _ONE, i - width, i + width
+        left, right, down, up = i - ONE, i + ONE, i - width, i + width
         x, y, z = mx[i], my[i], mz[i]
         xl, xr, yd, yu = mx[left], mx[right], my[down], my[up]
         zl, zr, zd, zu = mz[left], mz[right], mz[down], mz[up]
@@ -82,17 +80,17 @@ def _steps(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
     """Step through the rows of d and k; return the new m and the two arrays left over."""
     start, stop, width = span
     rate = GAMMA / (1 + alpha**2) * dt
+    whole = slow if texture is None else np.empty_like(slow)
     for step in range(d.shape[0]):
         source = m
         for s in range(4):
             target = p if s % 2 == 0 else q
-            field = slow
             if texture is not None:
-                field = slow.copy()
-                short_range_at(source, texture, field)
+                whole[:] = slow
+                torque_field_at(span, source, texture, whole)
             c = rate * _STAGES[s]
             args = (a, d[step, s], k[step, s], alpha)
-            _stage(start, stop, width, source, field, edge, *args, m, c, target)
+            _stage(start, stop, width, source, whole, edge, *args, m, c, target)
             source = target
         m, q = q, m
     _normalize(m)
@@ -194,8 +192,7 @@ class Integrator:
 
         inside = np.pad(film.inside, 1)
         self._shape = inside.shape
-        cells = np.flatnonzero(inside)
-        self._span = (np.uintp(cells[0]), np.uintp(cells[-1] + 1), np.uintp(inside.shape[1]))
+        self._span = span_of(film.inside)
         # A missing neighbour acts through the DMI alone: exchange and DMI of MuMax3's ghost cell
         # add up to D^2 / 2A (mx, 0, mz) at a side in x and D^2 / 2A (0, my, mz) at one in y, of
         # which the torque sees -D^2 / 2A my and -D^2 / 2A mx.
@@ -205,7 +202,7 @@ class Integrator:
         self._texture = None
         if texture is not None:  # it brings the whole short-range field
             self._exchange = 0.0
-            self._texture = texture.padded(film)
+            self._texture = texture.compiled(film)
         self._applied = np.asarray(applied, dtype=float)[:, None, None]
         self._buffers = tuple(np.zeros((3, inside.size)) for _ in range(3))
         # Lagrange weights of the last fields at the middle of every call.

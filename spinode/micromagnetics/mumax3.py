@@ -20,9 +20,11 @@ from tqdm import tqdm
 
 from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import Drive, HeldSequence, PulseSequence, RandomSine, RandomSinePair
+from spinode.devices.grains import GrainMap
 from spinode.errors import InputError, SpinodeError
 from spinode.files import replacing
 from spinode.micromagnetics import recording
+from spinode.micromagnetics.grains import regions_of
 from spinode.micromagnetics.ovf import read_ovf
 from spinode.micromagnetics.tables import read_table
 from spinode.trajectory import resample
@@ -61,6 +63,7 @@ def script(
     """
     plan = recording.Plan.of(drive, spacing, duration, snapshots)
     loop, sequences = _drive_loop(drive, device.relax_time, plan.duration)
+    grain_lines, maps = _grain_lines(device)
     disk = f"circle({_number(device.diameter)})"
     lines = [
         f"SetGridsize({device.cells}, {device.cells}, 1)",
@@ -74,7 +77,7 @@ def script(
         "anisU = vector(0, 0, 1)",
         f"Ku1   = {_number(device.Ku)}",
         f"Dind  = {_number(device.Dind)}",
-        *_grain_lines(device),
+        *grain_lines,
         "",
         "m = uniform(0, 0, 1)",
     ]
@@ -97,7 +100,7 @@ def script(
         f"DefRegion(100, {disk}) // the driven region replaces all others",
         *loop,
     ]
-    return "\n".join(lines) + "\n", sequences
+    return "\n".join(lines) + "\n", sequences | maps
 
 
 def _number(value):
@@ -105,9 +108,13 @@ def _number(value):
 
 
 def _grain_lines(device):
+    """Return the lines that make the grains, and the maps that they load by file name."""
     grains = device.grains
     if grains is None:
-        return []
+        return [], {}
+    if isinstance(grains, GrainMap) and grains.recipe is None:
+        return _map_lines(device, grains)
+    grains = getattr(grains, "recipe", grains)
     tilt, spread = _number(grains.tilt), _number(grains.spread)
     ku, dind = _number(device.Ku), _number(device.Dind)
     return [
@@ -119,7 +126,18 @@ def _grain_lines(device):
         f"    Ku1.SetRegion(i, {ku} + randNorm()*{spread}*{ku})",
         f"    Dind.SetRegion(i, {dind} + randNorm()*{spread}*{dind})",
         "}",
-    ]
+    ], {}
+
+
+def _map_lines(device, grains):
+    lines = ["", 'regions.LoadFile("regions.ovf")']
+    for i, (ku, dind, axis) in enumerate(zip(grains.Ku, grains.Dind, grains.axis, strict=True)):
+        lines += [
+            f"AnisU.SetRegion({i}, vector({', '.join(map(_number, axis))}))",
+            f"Ku1.SetRegion({i}, {_number(ku)})",
+            f"Dind.SetRegion({i}, {_number(dind)})",
+        ]
+    return lines, {"regions": regions_of(device, grains)}
 
 
 def _drive_loop(drive, start, duration):
@@ -204,27 +222,28 @@ def write(folder: Path, *simulation, **options) -> Path:
 
 
 def _ovf(title, values):
-    """Return a sequence as OVF2 text, one value a cell along x."""
+    """Return a sequence, one value a cell along x, or a map of y and x as OVF2 text."""
+    rows = np.atleast_2d(values)
     header = {
         "Title": title,
         "meshtype": "rectangular",
         "meshunit": "m",
         **{f"{axis}min": 0 for axis in "xyz"},
-        "xmax": len(values),
-        "ymax": 1,
+        "xmax": rows.shape[1],
+        "ymax": len(rows),
         "zmax": 1,
         "valuedim": 1,
         "valuelabels": title,
         "valueunits": 1,
         **{f"{axis}base": 0.5 for axis in "xyz"},
-        "xnodes": len(values),
-        "ynodes": 1,
+        "xnodes": rows.shape[1],
+        "ynodes": len(rows),
         "znodes": 1,
         **{f"{axis}stepsize": 1 for axis in "xyz"},
     }
     lines = ["# OOMMF OVF 2.0", "# Segment count: 1", "# Begin: Segment", "# Begin: Header"]
     lines += [f"# {key}: {value}" for key, value in header.items()]
-    lines += ["# End: Header", "# Begin: Data Text", *(repr(float(value)) for value in values)]
+    lines += ["# End: Header", "# Begin: Data Text", *map(repr, rows.ravel().tolist())]
     lines += ["# End: Data Text", "# End: Segment"]
     return "\n".join(lines) + "\n"
 

@@ -1,10 +1,10 @@
-"""Disks that hold skyrmions: geometry, grains, starting state, topological charge."""
+"""Disks that hold skyrmions: geometry, starting state, topological charge."""
 
 import numpy as np
 from numba import njit
 
 from spinode.devices.disks import SkyrmionDisk
-from spinode.micromagnetics.field import Film, Texture
+from spinode.micromagnetics.field import Film
 
 _WALL = 8  # cells: the width of MuMax3's NeelSkyrmion, whatever the cell
 
@@ -40,33 +40,6 @@ def seeded_state(device: SkyrmionDisk) -> np.ndarray:
         skyrmion /= np.linalg.norm(skyrmion, axis=0)
         m = np.where(r <= device.skyrmion_diameter / 2, skyrmion, m)
     return m * inside
-
-
-def grain_texture(device: SkyrmionDisk) -> Texture:
-    """Return the anisotropy and DMI of a device with grains: a Voronoi tessellation.
-
-    The statistics are those of MuMax3's ``ext_makegrains`` and of the published scripts; the
-    draw is ours, since MuMax3's comes from another generator.
-    """
-    grains = device.grains
-    generator = np.random.default_rng(grains.seed)
-    # Centres beyond the edge as well, or the outermost grains would grow.
-    half = device.diameter / 2 + 2 * grains.size
-    count = generator.poisson((2 * half / grains.size) ** 2)
-    centres = generator.uniform(-half, half, (max(count, 1), 2))
-    region = generator.integers(grains.regions, size=len(centres))
-    generator = np.random.default_rng(grains.parameter_seed)
-    tilt = grains.tilt * generator.uniform(-0.5, 0.5, (2, grains.regions))
-    axis = np.stack([*tilt, np.ones(grains.regions)])
-    axis /= np.linalg.norm(axis, axis=0)
-    ku = device.Ku * (1 + grains.spread * generator.standard_normal(grains.regions))
-    dind = device.Dind * (1 + grains.spread * generator.standard_normal(grains.regions))
-
-    x = cell_centres(device)
-    points = np.stack(np.broadcast_arrays(x, x[:, None]), axis=-1)
-    nearest = [((row[:, None] - centres) ** 2).sum(-1).argmin(-1) for row in points]
-    cell_region = region[np.array(nearest)]
-    return Texture(ku[cell_region], axis[:, cell_region], dind[cell_region])
 
 
 @njit(cache=True, error_model="numpy")

@@ -104,9 +104,10 @@ def _at(*path: str) -> Callable[[Results], Any]:
 
 def _recognized(front_end: str, recognizer: str, number: int, published: float) -> Claim:
     """Return the claim of a recognition rate with ``number`` training utterances."""
+    name = recognizer.replace("neural_ode", "Neural ODE").replace("_noise", " with noise")
     return Claim(
         "5",
-        f"digits recognized, {front_end}, {recognizer}, N = {number}",
+        f"digits recognized, {front_end}, {name}, N = {number}",
         published,
         lambda r: r["spoken_digits"]["rates"][front_end][recognizer][number - 1],
         "{:.3f}",
@@ -293,7 +294,7 @@ def claims() -> list[Claim]:
             "5",
             "oscillator, k = 2, MSE on the training data",
             fig5["training_mse"],
-            _at("oscillator", "train_mse", "k = 2"),
+            _at("oscillator", "train_mse", "k2"),
             "{:.1e}",
             device,
         )
@@ -305,7 +306,7 @@ def claims() -> list[Claim]:
                 f"digits, {front_end}: largest difference of recognition between the oscillator "
                 "and its forecast with noise (the paper's is that of the spectrogram)",
                 fig5["recognition_gap"],
-                _at("spoken_digits", "largest_gap", front_end, "Neural ODE with noise"),
+                _at("spoken_digits", "largest_gap", front_end, "neural_ode_noise"),
                 "{:.1%}",
                 _at("spoken_digits", "device", front_end),
             )

@@ -141,7 +141,12 @@ def measure(device: NanoOscillator, played: np.ndarray, *, seed: int = 0) -> np.
 
 
 def forecast_states(
-    model: SpinODE, played: np.ndarray, *, noise: float = 0.0, seed: int = 0
+    model: SpinODE,
+    played: np.ndarray,
+    *,
+    noise: float = 0.0,
+    shape: str = "joined",
+    seed: int = 0,
 ) -> np.ndarray:
     """Return the states that a trained model forecasts for every drive of an object array.
 
@@ -152,22 +157,27 @@ def forecast_states(
     played : object array
         Drives of shape (nodes, frames) in V.
     noise : float
-        Standard deviation of Gaussian noise on the drive (V), a new value every sample
-        (`NoisyDrive`): the paper's way to let a deterministic model answer as a noisy
-        device does.
+        Standard deviation of Gaussian noise on the drive (V), a new value every sample: the
+        paper's way to let a deterministic model answer as a noisy device does.
+    shape : {"joined", "held"}
+        Noise that is added to the samples and joined by lines as they are (the paper's), or held
+        for a sample (`NoisyDrive`).
     seed : int
         Seed of that noise.
 
     Raises
     ------
     InputError
-        If a forecast leaves the range of outputs that the model was trained in.
+        If a forecast leaves the range of outputs that the model was trained in, or the shape of
+        the noise has another name.
 
     Warns
     -----
     ForecastWarning
         Once, if recordings drive the oscillator beyond what the model was trained with.
     """
+    if shape not in ("joined", "held"):
+        raise InputError(f"noise is 'joined' or 'held', not {shape!r}.")
     _warn_of_untrained(model, played)
     # Single precision halves the time and errs by far less than the noise.
     model = deepcopy(model).float()
@@ -182,7 +192,7 @@ def forecast_states(
         drives = [as_drive([played[i], np.zeros((1, length - played[i].size))]) for i in group]
         if noise > 0:
             drives = [
-                NoisyDrive(d, noise, seed=seeds[i]) for i, d in zip(group, drives, strict=True)
+                _noisy(d, noise, shape, seed=seeds[i]) for i, d in zip(group, drives, strict=True)
             ]
         with warnings.catch_warnings():
             # Said once for all recordings; noise may reach a little further.
@@ -191,7 +201,7 @@ def forecast_states(
                 model,
                 drives,
                 initial=[np.zeros(model.k)] * len(group),
-                interpolation=None if noise > 0 else "linear",
+                interpolation=None if noise > 0 and shape == "held" else "linear",
             )
         for index, voltage in zip(group, runs.voltage.values, strict=True):
             voltage = voltage[: played[index].size]
@@ -202,6 +212,13 @@ def forecast_states(
                 )
             states[index] = as_states(voltage, len(played[index]))
     return states
+
+
+def _noisy(drive: xr.Dataset, noise: float, shape: str, seed: int) -> xr.Dataset | NoisyDrive:
+    if shape == "held":
+        return NoisyDrive(drive, noise, seed=seed)
+    kicks = np.random.default_rng(seed).standard_normal(drive.sizes["time"])
+    return drive.assign(drive=drive.drive + noise * kicks)
 
 
 def simulate_states(sde: NeuralSDE, played: np.ndarray, *, seed: int = 0) -> np.ndarray:

@@ -9,6 +9,11 @@ A least-squares map depends on its data only through sums over frames (Gram matr
 over utterances: 1,022 choices cost ten sums and 1,022 small systems instead of 1,022
 pseudo-inverses. Forming a Gram matrix squares the condition number; so the states of all
 utterances are made orthonormal first, which leaves the map's answers as they are.
+
+Noise in the training states keeps a map from leaning on differences between nodes that are
+smaller than the noise. On average it does exactly what a ridge does (C. Bishop, Neural Computation
+7, 108, 1995): white noise of standard deviation s adds s^2 for every training frame to the diagonal
+of the Gram matrix. So a ridge is named here by the noise that it stands for.
 """
 
 from __future__ import annotations
@@ -30,32 +35,49 @@ class Readout:
     Parameters
     ----------
     states : object array, shape (speakers, utterances, digits)
-        Matrices of shape (nodes, frames); nodes must agree.
+        Matrices of shape (nodes, frames); nodes must agree. The maps are trained on them.
+    tested : object array, optional
+        Other states of the same recordings, which are tested in place of them: with noise, say,
+        where the training had none.
+    ridge : float
+        Standard deviation of the white noise (in the units of the states) in whose stead a ridge
+        keeps the maps small; zero is the plain pseudo-inverse of the paper.
 
     Raises
     ------
     InputError
-        If a matrix has other nodes than the first, no frame, or holds NaN.
+        If a matrix has other nodes than the first, no frame, or holds NaN; or ``tested`` is of
+        another shape.
     """
 
-    def __init__(self, states: np.ndarray):
+    def __init__(self, states: np.ndarray, *, tested: np.ndarray | None = None, ridge: float = 0.0):
         _check(states)
         self.shape = states.shape
-        speakers, utterances, digits = states.shape
-        frames = np.array([matrix.shape[1] for matrix in states.flat]).reshape(states.shape)
-        rows = np.concatenate([matrix.T for matrix in states.swapaxes(0, 1).flat])
-        rows = np.column_stack([np.ones(len(rows)), rows])
+        rows, frames = _stacked(states)
         (triangle,) = qr(rows, mode="r", check_finite=False)
-        _, strength, axes = np.linalg.svd(triangle[: rows.shape[1]])
+        triangle = triangle[: rows.shape[1]]
+        if ridge > 0:
+            # Directions weaker than the ridge need not be told apart: it keeps them determined.
+            penalty = np.eye(rows.shape[1])[1:]  # the bias is free
+            triangle = np.vstack([triangle, ridge * np.sqrt(len(rows)) * penalty])
+        _, strength, axes = np.linalg.svd(triangle, full_matrices=False)
         # The same directions as the pseudo-inverse of all states would leave out.
         kept = strength > strength[0] * max(rows.shape) * np.finfo(float).eps
-        rows = rows @ (axes[kept].T / strength[kept])
-        ends = np.cumsum(frames.swapaxes(0, 1).ravel())
-        sums = np.add.reduceat(rows, np.append(0, ends[:-1]))
-        self._sums = sums.reshape(utterances, speakers, digits, -1)
-        blocks = np.split(rows, np.cumsum(frames.sum(axis=(0, 2)))[:-1])
+        change = axes[kept].T / strength[kept]
+        rows = rows @ change
+        self._frames = frames.sum(axis=(0, 2))
+        self._ridge = ridge**2 * change[1:].T @ change[1:]
+        sums = _sums(rows, frames)
+        self._targets = sums.sum(axis=1)
+        blocks = np.split(rows, np.cumsum(self._frames)[:-1])
         self._grams = np.stack([block.T @ block for block in blocks])
-        self._targets = self._sums.sum(axis=1)
+        if tested is not None:
+            if tested.shape != states.shape or len(tested.flat[0]) != len(states.flat[0]):
+                raise InputError("the tested states must be of the same recordings and nodes.")
+            _check(tested)
+            rows, frames = _stacked(tested)
+            sums = _sums(rows @ change, frames)
+        self._sums = sums
 
     def scores(self, trained: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
         """Train on some utterances and test on the others.
@@ -82,6 +104,7 @@ class Readout:
         tested = np.setdiff1d(np.arange(self.shape[1]), trained)
         chosen = np.isin(np.arange(self.shape[1]), trained).astype(float)
         gram = (chosen @ self._grams.reshape(len(chosen), -1)).reshape(self._grams.shape[1:])
+        gram += chosen @ self._frames * self._ridge
         try:
             factor = cho_factor(gram, overwrite_a=True, check_finite=False)
         except LinAlgError:
@@ -93,13 +116,21 @@ class Readout:
         return tested, self._sums[tested] @ weights
 
 
-def recognize(states: np.ndarray) -> xr.Dataset:
+def recognize(
+    states: np.ndarray,
+    *,
+    tested: np.ndarray | None = None,
+    ridge: float = 0.0,
+    numbers: Iterable[int] | None = None,
+) -> xr.Dataset:
     """Return the recognition rates for every number of training utterances.
 
     Parameters
     ----------
-    states : object array, shape (speakers, utterances, digits)
-        Matrices of shape (nodes, frames).
+    states, tested, ridge
+        As for `Readout`.
+    numbers : iterable of int, optional
+        Numbers of training utterances, 1 to one less than there are; all of them by default.
 
     Returns
     -------
@@ -116,13 +147,13 @@ def recognize(states: np.ndarray) -> xr.Dataset:
     # The systems are too small to gain from threads, which stand in each other's way on a busy
     # machine.
     with threadpool_limits(1, "blas"):
-        return _recognize(states)
+        readout = Readout(states, tested=tested, ridge=ridge)
+        _, utterances, _ = states.shape
+        return _recognize(readout, np.array(list(numbers or range(1, utterances))))
 
 
-def _recognize(states: np.ndarray) -> xr.Dataset:
-    readout = Readout(states)
-    _, utterances, digits = states.shape
-    numbers = np.arange(1, utterances)
+def _recognize(readout: Readout, numbers: np.ndarray) -> xr.Dataset:
+    _, utterances, digits = readout.shape
     rate, spread = np.empty(len(numbers)), np.empty(len(numbers))
     confusion = np.zeros((len(numbers), digits, digits), int)
     for row, number in enumerate(numbers):
@@ -142,6 +173,21 @@ def _recognize(states: np.ndarray) -> xr.Dataset:
         },
         {"trained": numbers, "spoken": np.arange(digits), "answered": np.arange(digits)},
     )
+
+
+def _stacked(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return all frames as rows (1, states), utterance by utterance, and the frames of each."""
+    frames = np.array([matrix.shape[1] for matrix in states.flat]).reshape(states.shape)
+    rows = np.concatenate([matrix.T for matrix in states.swapaxes(0, 1).flat])
+    return np.column_stack([np.ones(len(rows)), rows]), frames
+
+
+def _sums(rows: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Sum rows over the frames of each recording: (utterances, speakers, digits, columns)."""
+    speakers, utterances, digits = frames.shape
+    ends = np.cumsum(frames.swapaxes(0, 1).ravel())
+    sums = np.add.reduceat(rows, np.append(0, ends[:-1]))
+    return sums.reshape(utterances, speakers, digits, -1)
 
 
 def _check(states: np.ndarray) -> None:
