@@ -227,12 +227,12 @@ for name, moment in lost.items():
 
 # %%
 def draw_pictures(axes):
-    """Draw one skyrmion at rest and a quarter of the pictures later, and four at rest."""
-    moments = (("one_skyrmion", 0.0), ("one_skyrmion", snapshots_duration / 4))
-    for ax, letter, (name, moment) in zip(
-        axes, "abc", (*moments, ("four_skyrmions", 0.0)), strict=True
-    ):
-        taken = pictures[name].m.sel(time=moment, method="nearest")
+    """Draw one skyrmion at rest and at its largest, and four at rest."""
+    upright = pictures["one_skyrmion"].m.sel(component="z").mean(("x", "y"))
+    chosen = {"a": ("one_skyrmion", 0), "b": ("one_skyrmion", int(upright.argmin()))}
+    chosen["c"] = "four_skyrmions", 0
+    for ax, (letter, (name, number)) in zip(axes, chosen.items(), strict=True):
+        taken = pictures[name].m[number]
         image = plots.magnetization(ax, taken)
         ax.set_title(f"{letter}  {LOOKS[name].label}, {float(taken.time) * 1e9:.2f} ns")
     axes[-1].figure.colorbar(image, ax=axes, label="$m_z$")
@@ -250,7 +250,7 @@ def draw_comparison(upper, lower):
         lower.plot(difference.time * 1e9, difference, **look)
     lower.set(xlabel="time (ns)", ylabel="difference in $m_z$")
     lower.set_title("h  embedded engine less MuMax3")
-    lower.legend(loc="lower left")
+    lower.legend(loc="upper left")
     for ax in (upper, lower):
         ax.margins(x=0, y=0.35)
 
@@ -259,23 +259,21 @@ def draw_comparison(upper, lower):
 figure = plt.figure(figsize=(11, 8))
 top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.5))
 draw_pictures(list(top.subplots(1, 3)))
-panels = bottom.subplots(3, 2)
-one_run, four_run = trajectories["one_skyrmion"], trajectories["four_skyrmions"]
-plots.lines(panels[0, 0], {"drive": one_run}, "Ku", (0, 5e-9))
-panels[0, 0].set_title("d  voltage-controlled anisotropy")
-for ax, letter, name in zip(panels[1:, 0], "ef", shown, strict=True):
-    plots.lines(ax, {"micromagnetics": trajectories[name]}, "mz", (0, 5e-9))
-    ax.set_title(f"{letter}  {LOOKS[name].label}, {cell * 1e9:g} nm cells")
+panels = bottom.subplot_mosaic("dg;dg;eg;eh;fh;fh" if table else "d;e;f")
+plots.lines(panels["d"], {"drive": trajectories["one_skyrmion"]}, "Ku", (0, 5e-9))
+panels["d"].set_title("d  voltage-controlled anisotropy")
+for letter, name in zip("ef", shown, strict=True):
+    plots.lines(panels[letter], {"micromagnetics": trajectories[name]}, "mz", (0, 5e-9))
+    panels[letter].set_title(f"{letter}  {LOOKS[name].label}, {cell * 1e9:g} nm cells")
 if table:
-    draw_comparison(panels[0, 1], panels[1, 1])
-for ax in panels[:, 1] if not table else panels[2:, 1]:
-    ax.set_axis_off()
+    draw_comparison(panels["g"], panels["h"])
 plots.save_figure(figure, out.figures / "fig1_skyrmion_data.png")
 plt.show()
 
 # %% [markdown]
-# The paper shows the same in its Fig. 1 and 2: a skyrmion that grows and shrinks, four of them
-# between grains, and $m_z(t)$ under a sine whose amplitude is drawn anew each period.
+# a, b and c are on cells of the size named in e and f; b is the skyrmion at its largest during the
+# first moments of the drive. The drive is the paper's: a sine whose amplitude is drawn anew each
+# period.
 
 # %%
 if table:
