@@ -73,6 +73,7 @@ from spinode.reservoir.twin import twin_states
 from spinode.trajectory import resample
 from spinode.workflow.workbook import outputs
 
+# %%
 plots.use_style()
 out = outputs(profile)
 
