@@ -183,7 +183,7 @@ def test_arrays_survive_in_single_precision():
 # --- in a browser ---------------------------------------------------------------------------
 
 
-def _visit(browser, path, **options):
+def _visit(browser, path, query="", **options):
     """Open a page; return it, and the list that errors and outer requests are added to."""
     context = browser.new_context(**options)
     page, complaints = context.new_page(), []
@@ -198,7 +198,7 @@ def _visit(browser, path, **options):
             else complaints.append(f"asks for {request.url}")
         ),
     )
-    page.goto(path.as_uri())
+    page.goto(path.as_uri() + query)
     return page, complaints
 
 
@@ -255,8 +255,7 @@ def test_the_code_is_folded_or_open_at_the_readers_choice(made, browser):
 
 def test_the_search_finds_a_word(made, browser):
     book, _ = made
-    tab, complaints = _visit(browser, book.folder / "search.html")
-    tab.goto((book.folder / "search.html").as_uri() + "?q=anisotropy")
+    tab, complaints = _visit(browser, book.folder / "search.html", "?q=anisotropy")
     tab.wait_for_selector("#search-results li a")
     assert not complaints
     tab.context.close()
