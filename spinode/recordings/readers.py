@@ -68,7 +68,8 @@ def read_recording(
         raise InputError("name at least one input column.")
     if len(set(wanted)) < len(wanted):
         raise InputError(f"a column can be only one of time, input and output: {wanted}.")
-    found = {name: _column(path, columns, name) for name in wanted}
+    called = {name: _called(path, columns, name) for name in wanted}
+    found = {name: columns[called[name]].astype(float) for name in wanted}
     lengths = {name: len(values) for name, values in found.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"{path}: columns differ in length: {lengths}.")
@@ -79,7 +80,7 @@ def read_recording(
         )
     data, kinds = {}, {}
     for name, values in found.items():
-        short, own = of_column(name)
+        short, own = of_column(called[name])
         unit = (units or {}).get(name, (units or {}).get(short, own))
         factor, kinds[name] = to_si("1" if unit is None else unit)
         data[name] = factor * values
@@ -87,7 +88,7 @@ def read_recording(
         raise InputError(f"{path}: the time column {time} is in {kinds[time]}, not in seconds.")
     for name in signals if output else ():
         _check_values(path, name, data[name], missing_allowed=name == output)
-    names = {name: of_column(name)[0] for name in signals}
+    names = {name: of_column(called[name])[0] for name in signals}
     if "time" in names.values() or len(set(names.values())) < len(names):
         names = {name: name for name in names}  # only their units tell the columns apart
     if time is None:
@@ -225,13 +226,13 @@ def _matlab(path: Path) -> dict[str, np.ndarray]:
     return columns
 
 
-def _column(path: Path, columns: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    """Return a column by its name, or by its name without the unit if that is unambiguous."""
+def _called(path: Path, columns: Mapping[str, np.ndarray], name: str) -> str:
+    """Return what a file calls a column: as asked for, or with its unit if that is unambiguous."""
     if name in columns:
-        return columns[name].astype(float)
+        return name
     short = [one for one in columns if of_column(one)[0] == name]
     if len(short) == 1:
-        return columns[short[0]].astype(float)
+        return short[0]
     near = difflib.get_close_matches(name, columns, 1)
     hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(list(columns)[:20])}."
     raise InputError(f"{path} has no column {name!r}; {hint}")

@@ -144,7 +144,7 @@ def residuals_figure(study: Study) -> plt.Figure:
         test = score.residuals
         axes[0].plot(test.lags[1:], test.auto[1:], color=_COLORS[name], label=name)
         axes[1].plot(test.lags, test.cross.T, color=_COLORS[name])
-    for axis, what in zip(axes, ("itself", "the input"), strict=True):
+    for axis, what in zip(axes, ("themselves", "the input"), strict=True):
         axis.axhspan(-test.bound, test.bound, color="0.85", zorder=0)
         axis.set(xlabel="lag (samples)", title=f"residuals with {what}")
     axes[0].set_ylabel("correlation")

@@ -1,4 +1,4 @@
-"""``spinode learn`` and ``spinode forecast``: from a recording to a model and back, without code."""
+"""``spinode learn`` and ``spinode forecast``: a recording, a model and forecasts, without code."""
 
 from __future__ import annotations
 
