@@ -17,7 +17,7 @@ profile = "quick"
 points = 3000
 simulated_ns = 20.0
 iterations = 600
-refinements = 12
+lm_steps = 12
 
 # %%
 import holoviews as hv  # draws pictures that move
@@ -120,7 +120,7 @@ fit(
     train=(0, int(0.8 * samples)),
     validation=(int(0.8 * samples), samples),
     iterations=iterations,
-    refinements=refinements,
+    lm_steps=lm_steps,
     progress=False,
 )
 
