@@ -56,8 +56,9 @@ out = outputs(profile)
 #
 # Name a file in the parameter `recording`: CSV, TSV, netCDF, HDF5, MATLAB, numpy, a MuMax3 table.
 # The columns carry their units in their names (`v_mV`), or `units` says them. Without a file, we
-# make one as an experimenter would have it: the noisy nano-oscillator of Fig. 5, driven by random steps,
-# written to a table of microseconds and millivolts. What it is made of is forgotten from here on.
+# make one as an experimenter would have it: the noisy nano-oscillator of Fig. 5, driven by random
+# steps, written to a table of microseconds and millivolts. What it is made of is forgotten from
+# here on.
 
 # %%
 path = recording or out.data / "your_device.csv"
@@ -156,8 +157,8 @@ plots.save_figure(figure, out.figures / "your_device.png")
 # ## What is left over
 #
 # If what the forecast leaves over still follows the drive, the model lacks something that the
-# device does. If it follows itself only, the noise has a memory, which a model of the
-# device need not know. Nine and a half in ten correlations or more within the band is what noise alone would give.
+# device does. If it follows itself only, the noise has a memory, which a model of the device need
+# not know. Noise alone keeps 99 % of the correlations within the band.
 
 # %%
 report.residuals_figure(found)
