@@ -341,7 +341,7 @@ def test_grid_file(tmp_path):
         ("points: []", r"holds points: \[\]"),
         ("zip: {a: [1, 2], b: [1]}", "must be as many, not 2 of a, 1 of b"),
         ("{product: {a: [1]}, points: [{a: 1}]}", "gives parameter a twice"),
-        ("{", "is no valid YAML"),
+        ("{", "is not valid YAML"),
     ],
 )
 def test_bad_grid_files(tmp_path, text, message):
@@ -359,7 +359,7 @@ def test_bad_grid_files(tmp_path, text, message):
         (["demo", "-p", "count", "0:0"], "grid is empty: parameter count is given no value"),
         (["demo", "-p", "count", "0:2,7"], "range 0:2 cannot stand in the list"),
         (["demo"], "the grid is empty; give -p"),
-        (["demo", "--grid", "none.yaml"], "cannot read the grid none.yaml"),
+        (["demo", "--grid", "none.yaml"], "cannot read none.yaml"),
         (["demo", "-p", "count", "0:1000000"], "1,000,000 points, some 1,389 hours .* say --yes"),
         (["dmo", "-p", "count", "1"], "there is no notebook 'dmo'"),
         (["demo", "-p", "count", "1", "--profile", "quik"], "did you mean 'quick'"),
