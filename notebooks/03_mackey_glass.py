@@ -34,7 +34,7 @@ lyapunov_points = 40
 lyapunov_inputs = 5
 capacity_points = 3000
 iterations = 2400
-refinements = 20
+lm_steps = 20
 train = None
 validation = None
 confirmed_points = 200
@@ -73,6 +73,7 @@ from spinode.reservoir.twin import twin_states
 from spinode.trajectory import resample
 from spinode.workflow.workbook import outputs
 
+# %%
 plots.use_style()
 out = outputs(profile)
 
@@ -160,12 +161,11 @@ fit(
     train=tuple(train or learning.train),
     validation=tuple(validation or learning.validation),
     iterations=iterations,
-    refinements=refinements,
+    lm_steps=lm_steps,
     patience=12,
     seed=seed,
     checkpoint=checkpoint,
 )
-checkpoint.unlink(missing_ok=True)
 model.save(kept / "one_skyrmion.pt")
 twins = {
     "one_skyrmion": model,

@@ -199,11 +199,6 @@ plt.show()
 # `benchmarks/forecast_peers.py` compares ours with the same solver compiled by JAX (`lax.scan`) and
 # by diffrax.
 
-# %%
-table["task_with_training_s"].rename(lambda name: BARS[name][0]).hvplot.barh(
-    logx=True, width=850, height=250
-)
-
 # %% [markdown]
 # ## What was found
 

@@ -121,6 +121,12 @@ def imported(path):
 # Packages whose distribution has another name.
 DISTRIBUTIONS = {
     "IPython": "ipython",
+    "PIL": "pillow",
+    "axe_playwright_python": "axe-playwright-python",
+    "ruamel": "ruamel.yaml",
+    "websocket": "websocket-client",
+}
+    "IPython": "ipython",
     "ruamel": "ruamel.yaml",
     "websocket": "websocket-client",
     "PIL": "pillow",

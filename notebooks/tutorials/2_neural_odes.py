@@ -189,8 +189,7 @@ errors.hvplot.image(
 # place of 3.2 %), after a tenth of the work. With noise it is not: the change within one step of
 # 0.2 s drowns in the noise of the two points, and the NRMSE is 37 % with a window of 1, but 6 %
 # with one of 10, in which noise averages out and errors that add up are punished. The paper uses 20
-# steps; the refinement of this workbook (`docs/training.md`), for signals without noise, a
-# thousand.
+# steps; Levenberg-Marquardt (`docs/training.md`), for signals without noise, a thousand.
 #
 # </details>
 #
