@@ -126,11 +126,6 @@ DISTRIBUTIONS = {
     "ruamel": "ruamel.yaml",
     "websocket": "websocket-client",
 }
-    "IPython": "ipython",
-    "ruamel": "ruamel.yaml",
-    "websocket": "websocket-client",
-    "PIL": "pillow",
-}
 
 
 @pytest.mark.parametrize(

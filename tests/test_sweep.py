@@ -334,7 +334,7 @@ def test_grid_file(tmp_path):
         ("", "is empty"),
         ("[]", "is empty"),
         ("product: {k: []}", "parameter k is given no value"),
-        ("product: {k: 1:5}", "quoted range such as '0:5'"),
+        ("product: {k: 5}", "quoted range such as '0:5'"),
         ("products: {k: [1]}", "a block has 'product' and 'zip'"),
         ("product: [k]", "a block has 'product' and 'zip'"),
         ("points: [1]", "lists the point 1"),
