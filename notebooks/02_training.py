@@ -306,7 +306,7 @@ if baselines:
     for name, way in ways.items():
         run = way(models["k2"], signal, (train_start, train_stop))
         others[name] = nrmse(run.mz.values[held_out], truth.mz.values[held_out])
-    others["k2"] = errors["k = 2"]["held_out"]
+    others["k2"] = errors["k2"]["held_out"]
     display(pd.Series(others, name="held_out").to_frame().style.format("{:.2%}"))
 
 # %% [markdown]

@@ -110,8 +110,15 @@ def test_pictures_are_in_the_order_of_the_mean():
     np.testing.assert_allclose(cells[0, 1:] / 127 - 1, first, atol=1 / 127)
 
 
-def test_what_is_not_trained_is_said(tmp_path):
-    found = live.collect(tmp_path, "quick", tmp_path)
-    assert not found["models"]
-    assert set(found["missing"]) == set(live.MODELS)
-    json.dumps(found, allow_nan=False)
+def test_a_model_of_the_profile_comes_before_the_one_that_is_shipped(tmp_path):
+    models, missing = live.models_of(tmp_path, "quick")
+    assert "skyrmion" in models
+    assert set(models) | set(missing) == set(live.MODELS) and not set(models) & set(missing)
+    own = SpinODE(**ONE_SKYRMION.learning.units(0.5), k=2, width=7, seed=1)
+    path = tmp_path / "data" / "quick" / live.MODELS["skyrmion"][0]
+    path.parent.mkdir(parents=True)
+    own.save(path)
+    models, _ = live.models_of(tmp_path, "quick")
+    exported = live.export_model(models["skyrmion"])
+    assert exported["width"] == 7 and exported["output"]["offset"] == 0.5
+    json.dumps(exported, allow_nan=False)

@@ -64,7 +64,8 @@ def identify(
     seed : int
         Seed of what is drawn: the weights into the neurons.
     checkpoint : path, optional
-        File that receives the state of the training. If it exists, the training goes on from it.
+        File that receives the state of the training. If it exists, the training goes on from it;
+        it is removed at the end.
     progress : bool
         Show a progress bar.
 
@@ -125,7 +126,10 @@ def identify(
             progress=progress,
         )
         choice.search()
-        return choice.finish(model, steps)
+        learned = choice.finish(model, steps)
+    if checkpoint is not None:
+        Path(checkpoint).unlink(missing_ok=True)
+    return learned
 
 
 def _check(name: str, value, least: int) -> None:

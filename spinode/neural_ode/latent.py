@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
-import struct
+import json
 import warnings
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 import xarray as xr
 from scipy.stats import norm
 
@@ -268,19 +267,23 @@ class LatentODE:
                 )
 
     def save(self, path: str | Path) -> Path:
-        """Write the model, its weights and units to ``path``, whole or not at all."""
-        contents = {
+        """Write the model, its weights and units to ``path``, whole or not at all.
+
+        The file is numpy's ``.npz``: arrays, and a description in JSON. Nothing in it can be
+        executed.
+        """
+        about = {
             "format": _FORMAT,
             "output": asdict(self.output),
             "inputs": [asdict(channel) for channel in self.inputs],
             "shape": asdict(self.shape),
-            "weights": torch.from_numpy(self.weights.copy()),
-            "covariance": None if self.covariance is None else torch.from_numpy(self.covariance),
         }
-        for name in _PLAIN:
-            contents[name] = getattr(self, name)
-        with replacing(path) as partial:
-            torch.save(contents, partial)
+        about |= {name: getattr(self, name) for name in _PLAIN}
+        arrays = {"weights": self.weights}
+        if self.covariance is not None:
+            arrays["covariance"] = self.covariance
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.savez(file, description=json.dumps(about, default=float), **arrays)
         return Path(path)
 
     @classmethod
@@ -294,24 +297,30 @@ class LatentODE:
         """
         path = Path(path)
         try:
-            contents = torch.load(path, weights_only=True)
+            with np.load(path, allow_pickle=False) as contents:
+                arrays = {name: contents[name] for name in contents.files}
+            about = json.loads(str(arrays.pop("description")))
         except FileNotFoundError:
             raise InputError(f"there is no model at {path}; train it first.") from None
-        except (RuntimeError, OSError, EOFError, IndexError, struct.error, pickle.UnpicklingError):
+        except (OSError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
             raise InputError(f"{path} is no saved model; train the model again.") from None
-        if not isinstance(contents, dict) or contents.get("format") != _FORMAT:
+        if not isinstance(about, dict) or about.get("format") != _FORMAT:
             raise InputError(
                 f"{path} is not in this version's format ({_FORMAT}); train the model again."
             )
-        covariance = contents["covariance"]
-        return cls(
-            output=Channel(**contents["output"]),
-            inputs=tuple(Channel(**channel) for channel in contents["inputs"]),
-            shape=Shape(**contents["shape"]),
-            weights=contents["weights"].numpy(),
-            covariance=None if covariance is None else covariance.numpy(),
-            **{name: contents[name] for name in _PLAIN},
-        )
+        try:
+            model = cls(
+                output=Channel(**about["output"]),
+                inputs=tuple(Channel(**channel) for channel in about["inputs"]),
+                shape=Shape(**about["shape"]),
+                weights=arrays["weights"],
+                covariance=arrays.get("covariance"),
+                **{name: about[name] for name in _PLAIN},
+            )
+        except (KeyError, TypeError):
+            raise InputError(f"{path} is damaged; train the model again.") from None
+        model.trained_range = {name: tuple(span) for name, span in model.trained_range.items()}
+        return model
 
 
 _PLAIN = (

@@ -17,6 +17,7 @@ from spinode.recordings.units import of_column, to_si
 # Times may miss an even grid by this part of a sample before they are put on one by interpolation,
 # and by that part before they are refused: what lies between samples is then not known.
 _EVEN, _UNEVEN = 1e-3, 0.5
+_FEWEST = 50
 _TEXT = {".csv", ".tsv", ".txt", ".dat"}
 _HDF5 = {".h5", ".hdf5", ".hdf", ".nc", ".netcdf"}
 
@@ -24,7 +25,7 @@ _HDF5 = {".h5", ".hdf5", ".hdf", ".nc", ".netcdf"}
 def read_recording(
     path: str | Path,
     *,
-    output: str,
+    output: str | None,
     inputs: Sequence[str],
     time: str | None = None,
     sample_time: float | None = None,
@@ -38,7 +39,8 @@ def read_recording(
         Text with a header line (``.csv``, ``.tsv``, ``.txt``, ``.dat``; a MuMax3 table too),
         netCDF or HDF5 (``.nc``, ``.h5``, ``.hdf5``), MATLAB (``.mat``) or numpy (``.npz``).
     output, inputs : str
-        Columns by name. A unit may stand in the name: ``v_mV``, ``v (mV)``, ``v [mV]``.
+        Columns by name; an output of None where there is none, only a drive. A unit may stand in
+        the name: ``v_mV``, ``v (mV)``, ``v [mV]``.
     time : str, optional
         Column of times, evenly spaced but for jitter. Left out, ``sample_time`` must be given.
     sample_time : float, optional
@@ -60,30 +62,33 @@ def read_recording(
     """
     path = Path(path)
     columns = _columns(path)
-    wanted = [output, *inputs, *([time] if time else [])]
+    signals = [*([output] if output else []), *inputs]
+    wanted = [*signals, *([time] if time else [])]
     if not inputs:
         raise InputError("name at least one input column.")
     if len(set(wanted)) < len(wanted):
         raise InputError(f"a column can be only one of time, input and output: {wanted}.")
-    found = {name: _column(path, columns, name) for name in wanted}
+    called = {name: _called(path, columns, name) for name in wanted}
+    found = {name: columns[called[name]].astype(float) for name in wanted}
     lengths = {name: len(values) for name, values in found.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"{path}: columns differ in length: {lengths}.")
-    if len(found[output]) < 50:
+    samples = len(found[inputs[0]])
+    if output and samples < _FEWEST:
         raise InputError(
-            f"{path} holds {len(found[output])} samples; at least 50 are needed to learn anything."
+            f"{path} holds {samples} samples; at least {_FEWEST} are needed to learn anything."
         )
     data, kinds = {}, {}
     for name, values in found.items():
-        short, own = of_column(name)
+        short, own = of_column(called[name])
         unit = (units or {}).get(name, (units or {}).get(short, own))
         factor, kinds[name] = to_si("1" if unit is None else unit)
         data[name] = factor * values
     if time and kinds[time] not in ("s", "1"):
         raise InputError(f"{path}: the time column {time} is in {kinds[time]}, not in seconds.")
-    for name in (output, *inputs):
+    for name in signals if output else ():
         _check_values(path, name, data[name], missing_allowed=name == output)
-    names = {name: of_column(name)[0] for name in (output, *inputs)}
+    names = {name: of_column(called[name])[0] for name in signals}
     if "time" in names.values() or len(set(names.values())) < len(names):
         names = {name: name for name in names}  # only their units tell the columns apart
     if time is None:
@@ -93,9 +98,9 @@ def read_recording(
                 f"{', '.join(columns)}."
             )
         _check_sample_time(sample_time)
-        grid = sample_time * np.arange(len(found[output]))
+        grid = sample_time * np.arange(samples)
     else:
-        grid, data = _even(path, time, data, (output, *inputs))
+        grid, data = _even(path, time, data, signals)
     return xr.Dataset(
         {names[name]: ("time", data[name], {"units": kinds[name]}) for name in names},
         {"time": ("time", grid, {"units": "s"})},
@@ -221,13 +226,13 @@ def _matlab(path: Path) -> dict[str, np.ndarray]:
     return columns
 
 
-def _column(path: Path, columns: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    """Return a column by its name, or by its name without the unit if that is unambiguous."""
+def _called(path: Path, columns: Mapping[str, np.ndarray], name: str) -> str:
+    """Return what a file calls a column: as asked for, or with its unit if that is unambiguous."""
     if name in columns:
-        return columns[name].astype(float)
+        return name
     short = [one for one in columns if of_column(one)[0] == name]
     if len(short) == 1:
-        return columns[short[0]].astype(float)
+        return short[0]
     near = difflib.get_close_matches(name, columns, 1)
     hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(list(columns)[:20])}."
     raise InputError(f"{path} has no column {name!r}; {hint}")

@@ -9,11 +9,16 @@ from pathlib import Path
 import click
 
 from spinode.errors import InputError, SpinodeError
+from spinode.workflow.learn import forecast, learn
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def app() -> None:
     """Run the spinode workbook."""
+
+
+app.add_command(learn)
+app.add_command(forecast)
 
 
 @app.command()
