@@ -21,7 +21,8 @@ from spinode.errors import InputError
 from spinode.files import check_writable, replacing
 from spinode.neural_ode import linear, records
 from spinode.neural_ode.latent import LatentODE
-from spinode.neural_ode.latent_training import HeldOut, Plan, train, truncated
+from spinode.neural_ode.latent_training import HeldOut, Plan, train
+from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
 
 # Records of no more samples than this are cross-validated; of longer ones a part is held out.
@@ -30,7 +31,7 @@ _FOLDS, _BLOCKS = 4, 4
 _LONG_BLOCKS, _LONG_EVERY = 18, 6
 # Of longer records, so many samples are enough to choose by.
 _PILOT, _PILOT_HELD = 8000, 4000
-_PILOT_PLAN = ((225, 15), (1000, 15))
+_PILOT_PLAN = ((225, 25), (1000, 25))
 _MOST_STATES, _WIDTHS = 8, (8, 16, 24)
 _RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 _FIRST_RIDGE = 1e-6
@@ -52,10 +53,10 @@ class Candidate:
 
 @dataclass
 class _Tried:
-    """A candidate's held-out squared residuals at its best step, and that step."""
+    """A candidate's held-out squared residuals at its best step, and the models."""
 
     squares: np.ndarray
-    steps: int
+    models: np.ndarray  # a row a split: its step, and its best weights
 
     @property
     def error(self) -> float:
@@ -125,23 +126,20 @@ class Choice:
     # -- linear models
 
     def _linear_model(self, states: int, interpolation: str, split: int) -> tuple:
-        """Return shape, weights and step of the best linear model of a split; split -1 is all."""
+        """Return shape, weights and step of the best linear model of a split."""
         key = (states, interpolation, split)
         if key not in self._linear:
-            if split < 0:
-                fitted = self._records(interpolation)
-            elif split == len(self._splits(interpolation)):
-                fitted = self._long_split(interpolation)[0]
-            else:
-                fitted = self._splits(interpolation)[split][0]
+            fitted = self._splits(interpolation)[split][0]
             longest = max(len(record) for record in fitted)
-            orders = [o for o in _ORDERS if o * (2 + fitted[0].stages.shape[1]) * 4 < longest]
+            orders = [o for o in _ORDERS if o * (1 + fitted[0].stages.shape[1]) * 4 < longest]
             models = self._linear.get(("arx", interpolation, split))
             if models is None:
                 models = linear.arx(fitted, orders or [2])
                 self._linear["arx", interpolation, split] = models
-            shape, weights = linear.initial(fitted, states, models, feedthrough=True)
-            done = train(shape, weights, 1.0, fitted, None, plan=((_WINDOW, 25),), ridge=0.0)
+            shape, starts = linear.initial(fitted, states, models, feedthrough=True)
+            plan = ((_WINDOW, 25),)
+            trials = [train(shape, w, 1.0, fitted, None, plan=plan, ridge=0.0) for w in starts[:3]]
+            done = min(trials, key=lambda one: one.error)
             self._linear[key] = linear.retimed(shape, done.weights)
         return self._linear[key]
 
@@ -151,25 +149,20 @@ class Choice:
         """Train a candidate on each split and score it on what was held out."""
         if candidate in self.tried:
             return self.tried[candidate]
-        traces = []
+        traces, models = [], []
         for number, (fitted, held) in enumerate(self._splits(candidate.interpolation)):
             shape, weights, step = self._linear_model(
                 candidate.states, candidate.interpolation, number
             )
             scored = HeldOut(held, self._burn_in)
-            if candidate.width == 0:
-                traces.append([scored.squares(shape, weights, step)])
-                continue
-            shape, weights = shape.widened(weights, candidate.width, 0, self._seed)
-            done = train(shape, weights, step, fitted, scored, plan=plan, ridge=candidate.ridge)
-            traces.append(done.squares)
-        longest = max(map(len, traces))
-        steps = [
-            np.concatenate([trace[min(i, len(trace) - 1)] for trace in traces])
-            for i in range(longest)
-        ]
-        best = int(np.argmin([one.mean() for one in steps]))
-        self.tried[candidate] = _Tried(steps[best], best)
+            traces.append([scored.squares(shape, weights, step)])
+            if candidate.width > 0:
+                shape, weights = shape.widened(weights, candidate.width, 0, self._seed)
+                done = train(shape, weights, step, fitted, scored, plan=plan, ridge=candidate.ridge)
+                traces[-1], weights = done.squares, done.weights
+            models.append(np.append(step, weights))
+        best = [min(trace, key=np.mean) for trace in traces]
+        self.tried[candidate] = _Tried(np.concatenate(best), np.stack(models))
         self._bar.set_postfix(
             states=candidate.states,
             width=candidate.width,
@@ -275,61 +268,41 @@ class Choice:
         chosen = self.chosen
         everything = self._records(chosen.interpolation)
         tried = self.tried[chosen]
-        plan = (*_PILOT_PLAN[:1], (_WINDOW, steps))
-        error = tried.error
-        with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
-            if chosen.width == 0:
-                shape, weights, step = self._linear_model(chosen.states, chosen.interpolation, -1)
-                polish = 1
-            elif self._short:
-                shape, weights, step = self._linear_model(chosen.states, chosen.interpolation, -1)
-                shape, weights = shape.widened(weights, chosen.width, 0, self._seed)
-                polish = 0
-                plan = truncated(_PILOT_PLAN, tried.steps)
-                done = train(
-                    shape, weights, step, everything, None, plan=plan, ridge=chosen.ridge, bar=bar
-                )
-                weights = done.weights
-            else:
+        inputs = everything[0].stages.shape[1]
+        shape = Shape(chosen.states, inputs, chosen.width)
+        error, options = tried.error, {"ridge": chosen.ridge}
+        everywhere = HeldOut(everything, self._burn_in)
+        step, *weights = min(
+            tried.models,
+            key=lambda row: everywhere.squares(shape, row[1:], row[0]).mean(),
+        )
+        weights = np.array(weights)
+        with tqdm(desc="train", unit="step", disable=not self._progress) as options["bar"]:
+            if not self._short and chosen.width > 0:
                 fitted, held = self._long_split(chosen.interpolation)
-                number = len(self._splits(chosen.interpolation))
-                shape, weights, step = self._linear_model(
-                    chosen.states, chosen.interpolation, number
-                )
-                shape, weights = shape.widened(weights, chosen.width, 0, self._seed)
                 done = train(
                     shape,
                     weights,
                     step,
                     fitted,
                     HeldOut(held, self._burn_in),
-                    plan=plan,
-                    ridge=chosen.ridge,
-                    bar=bar,
+                    plan=((_WINDOW, steps),),
                     save=self._save_final,
                     resume=self._final,
+                    **options,
                 )
-                weights, error, polish = done.weights, done.error, _POLISH
-            if polish:
-                done = train(
-                    shape,
-                    weights,
-                    step,
-                    everything,
-                    None,
-                    plan=((_WINDOW, polish),),
-                    ridge=chosen.ridge,
-                    bar=bar,
-                )
-                weights = done.weights
+                weights, error = done.weights, done.error
+            plan = ((_WINDOW, _POLISH),)
+            done = train(shape, weights, step, everything, None, plan=plan, **options)
+            weights = done.weights
         return replace(
             model,
-            time_scale=model.sample_spacing / step,
+            time_scale=float(model.sample_spacing / step),
             shape=shape,
             weights=weights,
             interpolation=chosen.interpolation,
             start_samples=self._burn_in,
-            noise=error,
+            noise=float(error),
             covariance=done.projection.covariance(weights, done.firsts, error),
             choices=self.table(),
         )
@@ -362,8 +335,8 @@ class Choice:
             return
         arrays, rows = {}, []
         for number, (candidate, tried) in enumerate(self.tried.items()):
-            arrays[f"squares{number}"] = tried.squares
-            rows.append([*astuple(candidate), tried.steps])
+            arrays |= {f"squares{number}": tried.squares, f"models{number}": tried.models}
+            rows.append(astuple(candidate))
         final = {}
         for name, value in (self._final or {}).items():
             if isinstance(value, np.ndarray):
@@ -384,7 +357,7 @@ class Choice:
                 arrays = {name: contents[name] for name in contents.files}
             text = json.loads(str(arrays.pop("text")))
             tried = {
-                Candidate(*row[:4]): _Tried(arrays[f"squares{number}"], row[4])
+                Candidate(*row): _Tried(arrays[f"squares{number}"], arrays[f"models{number}"])
                 for number, row in enumerate(text["tried"])
             }
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):

@@ -193,12 +193,3 @@ def _first_states(shape, state, step, records, tiles, old) -> np.ndarray:
                 first = fit_state(shape, weights, step, head.stages, truth, first)
             paths.append(simulate(shape, weights, step, first, record.stages)[1])
     return np.nan_to_num(np.stack([paths[i][a] for i, a, _ in tiles]))
-
-
-def truncated(plan: Plan, steps: int) -> Plan:
-    """Return the plan cut off after so many steps in all."""
-    cut = []
-    for length, most in plan:
-        cut.append((length, min(most, steps)))
-        steps -= min(most, steps)
-    return tuple(one for one in cut if one[1] > 0) or ((plan[0][0], 1),)

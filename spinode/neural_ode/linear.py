@@ -109,8 +109,10 @@ def initial(
     states: int,
     models: Sequence[tuple[np.ndarray, np.ndarray, float]],
     feedthrough: bool,
-) -> tuple[Shape, np.ndarray]:
-    """Return shape and weights of a linear model to start from; its time counts samples.
+) -> tuple[Shape, list[np.ndarray]]:
+    """Return shape and weights of linear models to start from, the best first.
+
+    Their time counts samples.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def initial(
         Normalized to unit standard deviation.
     states : int
     models : list of (a, b, c)
-        From `arx`; the one whose truncation simulates best is kept.
+        From `arx`; each is truncated.
     feedthrough : bool
         Whether the input reaches the output at once.
     """
@@ -135,12 +137,9 @@ def initial(
         response = response[: max(min(2 * lasting, len(response)), 4 * states + 3)]
         with suppress(np.linalg.LinAlgError):
             candidates.append(continuous(*realize(response, states)[:2]))
-    best, least = None, np.inf
-    for slope, drive in candidates:
-        weights, error = _read_out(shape, slope, drive, records, feedthrough)
-        if error < least:
-            best, least = weights, error
-    return shape, best
+    found = [_read_out(shape, slope, drive, records, feedthrough) for slope, drive in candidates]
+    found.sort(key=lambda one: one[1])
+    return shape, [weights for weights, _ in found]
 
 
 def _leaky(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
