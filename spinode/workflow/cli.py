@@ -168,6 +168,22 @@ def book(profile: str, out: Path | None, opening: bool) -> None:
 
 
 @app.command()
+@click.argument("model")
+@click.option("--lab/--no-lab", default=True, help="Open JupyterLab, or only write the notebook.")
+def explore(model: str, lab: bool) -> None:
+    """Open MODEL, a file or the name of a shipped one, with sliders in JupyterLab."""
+    import subprocess
+
+    from spinode.book.explorer import write_notebook
+    from spinode.files import workbook_root
+
+    path = write_notebook(model, workbook_root() / "build" / "explore")
+    print(f"written: {path}")
+    if lab:
+        subprocess.run([sys.executable, "-m", "jupyter", "lab", str(path)], check=False)
+
+
+@app.command()
 def engines() -> None:
     """Say which micromagnetic engines can run here, and why not."""
     from spinode.micromagnetics import available_engines
