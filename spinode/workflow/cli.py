@@ -31,7 +31,8 @@ def run(notebook: str, profile: str, parameters: tuple[tuple[str, str], ...]) ->
     """Execute NOTEBOOK (such as 02_training); leave it, run, under build/<profile>/."""
     from spinode.workflow import workbook
 
-    overrides = {name: workbook.parse_value(value) for name, value in parameters}
+    known = workbook.defaults(workbook.find_notebook(notebook))
+    overrides = {name: workbook.parse_value(text, known.get(name)) for name, text in parameters}
     print(f"done: {workbook.run(notebook, profile, overrides)}")
 
 
