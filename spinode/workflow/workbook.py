@@ -19,6 +19,8 @@ from spinode import provenance
 from spinode.errors import InputError, SpinodeError
 from spinode.files import check_writable, replacing, workbook_root
 
+# Defaults that stand for a value of another type.
+_ANY = (None, "auto")
 # Set in the kernels of `run`, whose outputs are the workbook's.
 _RUN = "SPINODE_RUN"
 # How long (s) a kernel may take to start or to answer: it may share its core with many others.
@@ -245,7 +247,7 @@ def parse_value(text: str, like: Any = None) -> Any:
         value = _yaml().load(text)
     except YAMLError:
         return text
-    if isinstance(like, str) or isinstance(value, str):
+    if isinstance(value, str) or (isinstance(like, str) and like not in _ANY):
         quoted = text[:1] in ("'", '"') and text[:1] == text[-1:] and isinstance(value, str)
         return value if quoted else text
     return value
@@ -324,7 +326,7 @@ def check_parameters(
 ) -> dict[str, Any]:
     """Return ``given`` with the types of the defaults in ``known``.
 
-    A whole number stands for a float, anything for a default of None. What a list holds must be
+    A whole number stands for a float, anything for a default of None or "auto". What a list holds must be
     of the types that the default holds.
 
     Raises
@@ -347,7 +349,7 @@ def check_parameters(
             kinds = {type(one) for one in default}
             unfit = any(type(one) not in kinds for one in value)
         else:
-            unfit = default is not None and type(value) is not type(default)
+            unfit = default not in _ANY and type(value) is not type(default)
         if unfit:
             raise InputError(
                 f"parameter {name} of notebook {notebook.stem} takes a value of type "
