@@ -143,6 +143,26 @@ def _report_trouble(file, state: str) -> None:
 
 
 @app.command()
+@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: build/book]")
+@click.option("--open", "opening", is_flag=True, help="Open it in a browser.")
+def book(profile: str, out: Path | None, opening: bool) -> None:
+    """Make a static site of the executed notebooks, the tutorials and docs/."""
+    from spinode.book import site
+    from spinode.files import workbook_root
+
+    root = workbook_root()
+    made = site.build(root, profile, out or root / "build" / "book")
+    for line in made.warnings:
+        print(line, file=sys.stderr)
+    if made.missing:
+        print(f"text alone, not executed under {profile}: {', '.join(made.missing)}")
+    print(f"done: {made.folder / 'index.html'}")
+    if opening:
+        click.launch(str(made.folder / "index.html"))
+
+
+@app.command()
 def engines() -> None:
     """Say which micromagnetic engines can run here, and why not."""
     from spinode.micromagnetics import available_engines

@@ -1,0 +1,86 @@
+"""What is in the book, and in which order: ``book/contents.yaml`` and the notebooks' folders."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinode.errors import InputError
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A notebook of the book.
+
+    Parameters
+    ----------
+    text : Path
+        Its text, ``notebooks/**/*.py``.
+    executed : Path
+        The executed notebook; it may be missing.
+    page : str
+        Name of its page, such as ``notebooks/02_training``.
+    code : {"open", "folded"}
+        How the code is shown to a reader who has not chosen yet.
+    """
+
+    text: Path
+    executed: Path
+    page: str
+    code: str
+
+    @property
+    def title(self) -> str:
+        """First heading of the notebook."""
+        found = re.search(r"^# # (.+)$", self.text.read_text("utf-8"), re.MULTILINE)
+        return found.group(1).strip() if found else self.text.stem
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the book: a caption, and either notebooks or pages."""
+
+    caption: str
+    chapters: tuple[Chapter, ...] = ()
+    pages: tuple[str, ...] = ()
+
+
+def read_contents(root: Path, profile: str) -> list[Part]:
+    """Return the parts of the book of ``profile``.
+
+    A part of ``book/contents.yaml`` names a folder of notebooks, all of which are taken in the
+    order of their numbers, or pages.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or a folder that it names is not there.
+    """
+    from ruamel.yaml import YAML
+
+    path = root / "book" / "contents.yaml"
+    if not path.is_file():
+        raise InputError(f"there is no {path}: the book is made in a clone of the repository.")
+    parts = []
+    for part in YAML(typ="safe").load(path.read_text("utf-8")):
+        chapters = ()
+        if "notebooks" in part:
+            folder = root / part["notebooks"]
+            if not folder.is_dir():
+                raise InputError(f"{path} names the folder {folder}, which does not exist.")
+            chapters = tuple(
+                Chapter(
+                    text=text,
+                    executed=root / "build" / profile / f"{text.stem}.ipynb",
+                    page=str(text.relative_to(root).with_suffix("")),
+                    code=part["code"],
+                )
+                for text in sorted(folder.glob("[0-9]*.py"), key=_number)
+            )
+        parts.append(Part(part["caption"], chapters, tuple(part.get("pages", ()))))
+    return parts
+
+
+def _number(text: Path) -> tuple[int, str]:
+    return int(re.match(r"\d+", text.name).group()), text.name

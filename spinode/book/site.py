@@ -1,0 +1,175 @@
+"""Build the book: gather its sources in one folder, have Sphinx make pages, bring the scripts."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinode.book import api, front, live
+from spinode.book.chapters import chapter
+from spinode.book.contents import Part, read_contents
+from spinode.errors import InputError, SpinodeError
+
+_LINK = re.compile(r"(\]\()([^)#\s]+)([^)]*\))")
+_MATHJAX = (
+    "MathJax.js",
+    "config/TeX-AMS-MML_HTMLorMML-full.js",
+    "fonts/HTML-CSS/STIX-Web/woff",
+    "jax/output/HTML-CSS",
+    "jax/element",
+    "extensions/TeX",
+)
+_BLANK_FONT = ""","@font-face":{"font-family":"MathJax_Blank",src:"url('about:blank')"}"""
+_BOKEH = ("bokeh.min.js", "bokeh-gl.min.js")
+
+
+@dataclass(frozen=True)
+class Book:
+    """A book that was built.
+
+    Attributes
+    ----------
+    folder : Path
+        Where its pages are; ``index.html`` is the first.
+    missing : tuple of str
+        Notebooks that had not been executed: their chapters are text alone.
+    warnings : tuple of str
+        What Sphinx complained of.
+    """
+
+    folder: Path
+    missing: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = print) -> Book:
+    """Build the book of ``profile`` into ``out``.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the workbook.
+    profile : str
+        Its notebooks are taken from ``build/<profile>``, its figures and numbers from
+        ``figures/<profile>`` and ``results/<profile>``.
+    out : Path
+        Folder of the site; what an earlier book left there is replaced.
+    say : callable
+        Is told what is being done.
+
+    Raises
+    ------
+    InputError
+        If ``out`` holds something else than a book, or the workbook is not complete.
+    SpinodeError
+        If Sphinx fails.
+    """
+    try:
+        from sphinx.cmd.build import build_main
+    except ModuleNotFoundError:
+        raise InputError("the book needs Sphinx: install with 'pip install -e .[book]'.") from None
+    if out.exists() and any(out.iterdir()) and not (out / ".spinode-book").exists():
+        raise InputError(f"{out} is not empty and holds no book; give --out another folder.")
+    work = root / "build" / profile / "book"
+    source = work / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    source.mkdir(parents=True)
+    parts = read_contents(root, profile)
+    missing = _stage(root, profile, parts, source, work)
+    say(f"{_count(parts)} chapters" + (f", {len(missing)} not executed" if missing else ""))
+
+    warnings, pages = work / "warnings.txt", work / "html"
+    os.environ["SPINODE_BOOK_PROFILE"] = profile
+    with contextlib.redirect_stdout(io.StringIO()) as log:
+        folders = ["-c", root / "book", "-d", work / "doctrees", "-w", warnings, source, pages]
+        code = build_main(["-b", "html", "-q", *map(str, folders)])
+    if code:
+        raise SpinodeError(f"Sphinx could not build the book: {log.getvalue().strip()[-2000:]}")
+    _bring_scripts(pages)
+    for name in ("pictures", "live-data"):
+        shutil.rmtree(pages / name, ignore_errors=True)
+        if (work / name).is_dir():
+            shutil.copytree(work / name, pages / name)
+    (pages / ".spinode-book").write_text(f"{profile}\n")
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(pages, out)
+    found = warnings.read_text("utf-8").splitlines() if warnings.exists() else []
+    return Book(out, tuple(missing), tuple(line for line in found if line.strip()))
+
+
+def _count(parts: list[Part]) -> int:
+    return sum(len(part.chapters) for part in parts)
+
+
+def _stage(root: Path, profile: str, parts: list[Part], source: Path, work: Path) -> list[str]:
+    """Write all sources of the book into ``source``; return what was not executed."""
+    import nbformat
+
+    for name in ("pictures", "live-data"):
+        shutil.rmtree(work / name, ignore_errors=True)
+        (work / name).mkdir(parents=True)
+    shutil.copytree(root / "book" / "pages", source, dirs_exist_ok=True)
+    shutil.copytree(root / "docs", source / "docs")
+    missing = []
+    for part in parts:
+        for one in part.chapters:
+            node, executed = chapter(one, profile, work / "pictures")
+            if not executed:
+                missing.append(one.text.stem)
+            target = source / f"{one.page}.ipynb"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(node, target)
+    front.write(root, profile, parts, source, work / "pictures")
+    api.write(root, source / "api")
+    live.write(root, profile, source, work / "live-data")
+    for page in source.rglob("*.md"):
+        _mend_links(page, root, source)
+    return missing
+
+
+def _mend_links(page: Path, root: Path, source: Path) -> None:
+    """Bring along what a page links to; name the text of a notebook without its ending."""
+
+    def mend(match: re.Match) -> str:
+        before, target, after = match.groups()
+        if ":" in target or target.startswith("#"):
+            return match.group()
+        linked = (page.parent / target).resolve()
+        if linked.exists():
+            return match.group()
+        original = (root / page.relative_to(source)).parent / target
+        if original.suffix == ".py" and linked.with_suffix(".ipynb").exists():
+            return f"{before}{target.removesuffix('.py')}.ipynb{after}"
+        if original.is_file():
+            linked.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(original, linked)
+        return match.group()
+
+    text = page.read_text("utf-8")
+    page.write_text(_LINK.sub(mend, text), encoding="utf-8")
+
+
+def _bring_scripts(pages: Path) -> None:
+    """Copy MathJax and BokehJS out of their Python packages."""
+    import bokeh
+    import jupyter_server_mathjax
+
+    mathjax = Path(jupyter_server_mathjax.__file__).parent / "static"
+    for name in _MATHJAX:
+        origin, target = mathjax / name, pages / "_static" / "mathjax" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if origin.is_dir():
+            shutil.copytree(origin, target, dirs_exist_ok=True)
+        elif origin.is_file():
+            text = origin.read_text("utf-8")
+            # An empty font by name, which a browser would go and ask for.
+            target.write_text(text.replace(_BLANK_FONT, ""), encoding="utf-8")
+    scripts = Path(bokeh.__file__).parent / "server" / "static" / "js"
+    for name in _BOKEH:
+        shutil.copy(scripts / name, pages / "_static" / name)
