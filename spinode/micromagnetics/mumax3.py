@@ -245,10 +245,8 @@ def _drive(program, path, output, plan, device, gpu, progress, timeout):
 
 def _whole_table(outputs, plan):
     """Return the attempts' tables as one, on the plan's grid, or say that it is not whole."""
-    if not outputs:
-        raise SpinodeError("MuMax3 ended without writing a table; is the disk full?")
     parts = []
-    for number, output in enumerate(outputs):
+    for output in outputs:
         rows = _rows(output)
         if rows:
             table = read_table(output / "table.txt", rows=len(rows))
@@ -256,6 +254,8 @@ def _whole_table(outputs, plan):
             # A later attempt took up from a state that an earlier one had left behind.
             parts = [part.sel(time=part.time < float(absolute.time[0])) for part in parts]
             parts.append(absolute)
+    if not parts:
+        raise SpinodeError("MuMax3 ended without writing a table; is the disk full?")
     table = xr.concat(parts, "time", combine_attrs="override") if len(parts) > 1 else parts[0]
     table = table.assign_coords(time=table.time - float(table.time[0]))
     end = float(table.time[-1])
@@ -361,13 +361,13 @@ def read_pictures(folder: Path, series: str = "m", start: float = 0.0) -> xr.Dat
     first = pictures[0]
     for file, picture in zip(files, pictures, strict=True):
         same = picture.shape == first.shape and all(
-            np.allclose(picture[axis], first[axis], rtol=1e-6) for axis in "xyz"
+            np.allclose(picture[axis], first[axis], rtol=1e-6, atol=1e-15) for axis in "xyz"
         )
         if not same:
             raise InputError(
                 f"{file} has another grid, {picture.shape[2]} x {picture.shape[1]} x "
                 f"{picture.shape[0]} cells, than {files[0].name}, {first.shape[2]} x "
-                f"{first.shape[1]} x {first.shape[0]}; keep one series in a folder."
+                f"{first.shape[1]} x {first.shape[0]}, or other cells; keep a series in a folder."
             )
     joined = xr.concat(pictures, "picture", coords="minimal", join="override", compat="override")
     joined = joined.assign_coords(picture=[int(file.stem[len(series) :]) for file in files])

@@ -114,7 +114,7 @@ def _columns(header: str) -> dict[str, tuple[str, str]]:
     for number, ((name, units), ours) in enumerate(zip(parsed, wanted, strict=True)):
         if number == 0:
             ours = "time"
-        elif ours is None or shared[ours] > 1 and name != "ext_topologicalchargelattice":
+        elif ours is None or (shared[ours] > 1 and name != "ext_topologicalchargelattice"):
             ours = re.sub(r"[/\x00-\x1f\x7f]", "_", name) or f"column {number + 1}"
         free, again = ours, 1
         while free in columns:
