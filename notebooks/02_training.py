@@ -24,7 +24,7 @@ delays = [1, 2]
 width = 50
 seed = 0
 iterations = 2400
-refinements = 40
+lm_steps = 40
 train_start = 1500
 train_stop = 10500
 validation_stop = 11500
@@ -32,7 +32,7 @@ heldout_stop = 21500
 four_train_start = 1500
 four_train_stop = 10500
 four_validation_stop = 11500
-four_refinements = 10
+four_lm_steps = 10
 baselines = False
 
 # %%
@@ -113,7 +113,7 @@ train_time = spacing * train_start, spacing * validation_stop
 
 
 # %%
-def train(name, signal, drive, k, start, stop, end, refinements):
+def train(name, signal, drive, k, start, stop, end, lm_steps):
     """Return a model trained on samples start to stop, chosen on stop to end, and its history."""
     model = SpinODE(
         Channel("mz", "1", offset=float(signal.mz[0]), scale=0.1),
@@ -132,13 +132,12 @@ def train(name, signal, drive, k, start, stop, end, refinements):
         train=(start, stop),
         validation=(stop, end),
         iterations=iterations,
-        refinements=refinements,
+        lm_steps=lm_steps,
         patience=12,
         seed=seed,
         checkpoint=checkpoint,
     )
     model.save(out.data / "training" / f"{name}_k{k}.pt")
-    checkpoint.unlink()
     return model, history
 
 
@@ -147,7 +146,7 @@ if authors.locate(authors.MODELS["one_skyrmion"].path):
     models["published"] = authors.MODELS["one_skyrmion"].load()
 for k in delays:
     models[f"k = {k}"], histories[f"k = {k}"] = train(
-        "one_skyrmion", signal, drive, k, train_start, train_stop, validation_stop, refinements
+        "one_skyrmion", signal, drive, k, train_start, train_stop, validation_stop, lm_steps
     )
 
 # %%
@@ -240,8 +239,8 @@ plt.show()
 #
 # Four skyrmions in a larger disk, pinned by random grains, push one another about. Two delays of
 # their mean $m_z$ are enough here, too; the paper reports a mean squared error of 5e-3. But they
-# are not the whole state: refined for too long, the network fits what it cannot see, forecasts
-# unseen time worse and, driven otherwise, may blow up. A few refinements are best.
+# are not the whole state: trained for too long, the network fits what it cannot see, forecasts
+# unseen time worse and, driven otherwise, may blow up. A few steps are best.
 
 # %%
 four_source, recorded, four_drive = recording(FOUR_SKYRMIONS, authors.FOUR_SKYRMIONS_TABLE)
@@ -254,7 +253,7 @@ four_model, four_history = train(
     four_train_start,
     four_train_stop,
     four_validation_stop,
-    four_refinements,
+    four_lm_steps,
 )
 four_truth = four.isel(time=slice(four_train_start, None))
 four_run = forecast(four_model, four_drive, initial=four_truth)
@@ -316,7 +315,7 @@ if baselines:
 metrics = {
     "data": source,
     "iterations": iterations,
-    "refinements": refinements,
+    "lm_steps": lm_steps,
     "train_mse": {name: float(history.train_mse.min()) for name, history in histories.items()},
     "training_seconds": {name: float(history.seconds[-1]) for name, history in histories.items()},
     "nrmse": errors,

@@ -17,7 +17,7 @@
 profile = "quick"
 width = 50
 iterations = 2400
-refinements = 20
+lm_steps = 20
 train_start = 1000
 train_stop = 10000
 validation_stop = 11000
@@ -110,12 +110,11 @@ history = fit(
     train=(train_start, train_stop),
     validation=(train_stop, validation_stop),
     iterations=iterations,
-    refinements=refinements,
+    lm_steps=lm_steps,
     patience=12,
     seed=seed,
     checkpoint=checkpoint,
 )
-checkpoint.unlink()
 model.save(out.data / "material_parameters" / "pair.pt")
 
 # %% [markdown]
