@@ -251,6 +251,20 @@ def import_mumax3(folder: Path, to: Path | None, series: str) -> None:
 
 
 @app.command()
+def readme() -> None:
+    """Put the table of all results into README.md; for maintainers, before a commit."""
+    from spinode.files import replacing, workbook_root
+    from spinode.paper import comparison
+
+    root = workbook_root()
+    comparison.publish(root)
+    text = comparison.readme(root)
+    with replacing(root / "README.md") as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"results/summary.md and {root / 'README.md'} hold what results/ say.")
+
+
+@app.command()
 def check() -> None:
     """Say what this machine offers, and refuse what would stop a run."""
     from spinode.files import workbook_root
