@@ -5,6 +5,7 @@
 # make book    the book of PROFILE, from its executed notebooks, opened in a browser
 # make lint    check style
 # make demo    a first minute: a forecast beside micromagnetics, and its picture
+# make pipeline bring dvc.yaml up to date with the notebooks' imports
 # make package build the source archive and the wheel, and check both
 # make install install into .venv
 # make clean   remove .venv and build/ (results, figures and data stay)
@@ -22,7 +23,7 @@ BIN := .venv/bin
 # A process a core; the tests of a file stay together, since some build on one another.
 PARALLEL := -n auto --dist loadfile
 
-.PHONY: help install paper test long lab book lint demo package clean
+.PHONY: help install paper test long lab book lint demo pipeline package clean
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -70,6 +71,9 @@ package: install
 
 lab: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks
+
+pipeline: install
+	$(BIN)/python -m spinode.workflow.pipeline
 
 clean:
 	rm -rf .venv build

@@ -62,6 +62,7 @@ from spinode.micromagnetics.kept import simulate_once
 from spinode.micromagnetics.tables import read_table
 from spinode.neural_ode.reference import torchdiffeq_forecast
 from spinode.paper import authors
+from spinode.paper.models import MODELS
 from spinode.paper.digitized import digitized
 from spinode.paper.lookup import AccumulatedLookup, with_delays_as_inputs
 from spinode.paper.recordings import recording
@@ -232,8 +233,8 @@ for name, run in physics.items():
 def drives_of(name):
     """Return, for each way to forecast a device's states, its model and its drive."""
     ways = {"neural_ode": (twins[name], None)}
-    if authors.locate(authors.MODELS[name].path):
-        published = authors.MODELS[name].load()
+    if MODELS[name].here:
+        published = MODELS[name].load()
         held = HeldSequence(masked[name], hold=hold)
         spread = with_delays_as_inputs(published)
         ways["published"] = published, None

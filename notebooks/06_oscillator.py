@@ -35,7 +35,7 @@ from scipy.stats import norm
 
 from spinode.analysis import plots
 from spinode.neural_ode import sde
-from spinode.paper import authors
+from spinode.paper.claims import claimed
 from spinode.speech import corpora, multiplexing
 from spinode.speech.cochlea import cochleagram
 from spinode.neural_ode.forecast import ForecastWarning, forecast
@@ -141,7 +141,7 @@ for k in delays:
     models[f"k = {k}"] = model
 
 # %%
-claim = authors.CLAIMS["fig5"]["training_mse"]
+claim = claimed("oscillator_k2_train_mse")
 figure, ax = plt.subplots(figsize=(7, 3.2))
 plots.loss_curves(ax, histories, claim)
 ax.legend()

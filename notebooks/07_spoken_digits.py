@@ -32,6 +32,7 @@ from matplotlib import pyplot as plt
 from spinode.analysis import plots
 from spinode.neural_ode import sde
 from spinode.paper import authors
+from spinode.paper.models import MODELS
 from spinode.speech import corpora, multiplexing
 from spinode.speech.cochlea import cochleagram, spectrogram
 from spinode.neural_ode.model import SpinODE
@@ -130,8 +131,8 @@ for name, model in models.items():
         noisy_models[name], played, seed=seed + 4
     )
     states[name]["acoustic channels alone"] = acoustics[name]
-if authors.locate(authors.MODELS["oscillator_cochlear"].path):
-    twin = authors.MODELS["oscillator_cochlear"].load()
+if MODELS["oscillator_cochlear"].here:
+    twin = MODELS["oscillator_cochlear"].load()
     played = drives["cochlear"]
     states["cochlear"]["authors' network"] = multiplexing.forecast_states(twin, played)
     states["cochlear"]["authors' network with noise"] = multiplexing.forecast_states(

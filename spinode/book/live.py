@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,11 @@ def models_of(root: Path, profile: str) -> tuple[dict[str, SpinODE], dict[str, s
     models, missing = {}, {}
     for tab, (file, notebook, shipped) in MODELS.items():
         path = root / "data" / profile / file
-        try:
-            models[tab] = SpinODE.load(path) if path.is_file() else load_model(shipped)
-        except InputError:
+        for load in (lambda path=path: SpinODE.load(path), lambda name=shipped: load_model(name)):
+            with suppress(InputError):
+                models[tab] = load()
+                break
+        else:
             missing[tab] = notebook
     return models, missing
 

@@ -102,7 +102,7 @@ def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = prin
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(pages, out)
     found = warnings.read_text("utf-8").splitlines() if warnings.exists() else []
-    return Book(out, tuple(missing), tuple(line for line in found if line.strip()))
+    return Book(out, tuple(missing), tuple(dict.fromkeys(line for line in found if line.strip())))
 
 
 def _count(parts: list[Part]) -> int:
@@ -142,9 +142,10 @@ def _mend_links(page: Path, root: Path, source: Path) -> None:
         before, target, after = match.groups()
         if ":" in target or target.startswith("#"):
             return match.group()
+        target = target.replace("book/pages/", "")  # which are the book's own folder
         linked = (page.parent / target).resolve()
         if linked.exists():
-            return match.group()
+            return f"{before}{target}{after}"
         original = (root / page.relative_to(source)).parent / target
         if original.suffix == ".py" and linked.with_suffix(".ipynb").exists():
             return f"{before}{target.removesuffix('.py')}.ipynb{after}"

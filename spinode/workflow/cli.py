@@ -168,6 +168,22 @@ def book(profile: str, out: Path | None, opening: bool) -> None:
 
 
 @app.command()
+@click.argument("model")
+@click.option("--lab/--no-lab", default=True, help="Open JupyterLab, or only write the notebook.")
+def explore(model: str, lab: bool) -> None:
+    """Open MODEL, a file or the name of a shipped one, with sliders in JupyterLab."""
+    import subprocess
+
+    from spinode.book.explorer import write_notebook
+    from spinode.files import workbook_root
+
+    path = write_notebook(model, workbook_root() / "build" / "explore")
+    print(f"written: {path}")
+    if lab:
+        subprocess.run([sys.executable, "-m", "jupyter", "lab", str(path)], check=False)
+
+
+@app.command()
 def engines() -> None:
     """Say which micromagnetic engines can run here, and why not."""
     from spinode.micromagnetics import available_engines
@@ -218,17 +234,34 @@ def _protocol(name: str):
 @app.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Path(path_type=Path), help="netCDF file; FOLDER.nc by default.")
-def import_mumax3(folder: Path, to: Path | None) -> None:
+@click.option("--series", default="m", show_default=True, help="Name of the pictures, as B_demag.")
+def import_mumax3(folder: Path, to: Path | None, series: str) -> None:
     """Read the output FOLDER of a MuMax3 run made elsewhere, and keep it as a trajectory."""
     from spinode import trajectory
     from spinode.micromagnetics import mumax3
 
-    table, pictures = mumax3.load(folder)
-    path = trajectory.save(table, to or folder.resolve().with_suffix(".nc"))
+    table, pictures = mumax3.load(folder, series)
+    default = folder.resolve().with_name(folder.resolve().name + ".nc")
+    path = trajectory.save(table, to or default)
     print(f"{table.sizes['time']} samples of {', '.join(map(str, table.data_vars))}: {path}")
     if pictures is not None:
         images = path.with_name(f"{path.stem}_pictures.nc")
-        print(f"{len(pictures)} pictures: {trajectory.save(pictures.to_dataset(name='m'), images)}")
+        saved = trajectory.save(pictures.to_dataset(name=series), images)
+        print(f"{len(pictures)} pictures of {pictures.sizes.get('z', 1)} layer(s): {saved}")
+
+
+@app.command()
+def readme() -> None:
+    """Put the table of all results into README.md; for maintainers, before a commit."""
+    from spinode.files import replacing, workbook_root
+    from spinode.paper import comparison
+
+    root = workbook_root()
+    comparison.publish(root)
+    text = comparison.readme(root)
+    with replacing(root / "README.md") as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"results/summary.md and {root / 'README.md'} hold what results/ say.")
 
 
 @app.command()
