@@ -87,8 +87,8 @@ for name in front_ends:
     else:
         recorded = multiplexing.as_trajectory(list(states[name]["oscillator"][0, 0, :9]), drive)
     if name == "cochlear":
-        model = SpinODE.load(out.data / "oscillator" / "cochlear_k2.pt")
-        noisy_model = sde.NeuralSDE.load(out.data / "oscillator" / "cochlear_sde")
+        model = SpinODE.load(out.input("oscillator/cochlear_k2.pt"))
+        noisy_model = sde.NeuralSDE.load(out.input("oscillator/cochlear_sde"))
     else:
         model = SpinODE(
             Channel("voltage", "V", scale=0.1),
