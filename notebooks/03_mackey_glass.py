@@ -464,7 +464,7 @@ for ax, name in zip(axes, DEVICES, strict=True):
         said = f"{LOOKS[way].label}: {found.exponent:.2f} +- {found.error:.2f} a point"
         ax.plot([], color=plots.COLORS[way], label=said)
     ax.set(xlabel="time (ns)", title=f"{LOOKS[name].label}, {cell * 1e9:.0f} nm cells")
-    ax.set_ylim(1e-16, 10)
+    ax.set_ylim(1e-16, 1e4)
     ax.legend(loc="upper right")
 axes[0].set_ylabel("distance / spread of states")
 plots.save_figure(figure, out.figures / "fig3_forgetting.png")
