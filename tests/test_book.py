@@ -264,9 +264,10 @@ def test_the_search_finds_a_word(made, browser):
 def test_the_live_page_runs_and_says_when_the_drive_leaves_the_range(made, browser):
     book, _ = made
     tab, complaints = _visit(browser, book.folder / "live.html")
-    status = tab.locator("#panel-skyrmion .live-status")
     tab.wait_for_function("SpinPlayers.skyrmion.samples > 50")
-    assert "inside" in status.inner_text()
+    tab.wait_for_function(
+        "/inside/.test(document.querySelector('#panel-skyrmion .live-status').textContent)"
+    )
     tab.locator("#panel-skyrmion .live-hand").focus()
     tab.keyboard.press("End")
     tab.wait_for_function(
