@@ -3,6 +3,8 @@
 # make long    the tests that take long, too
 # make lab     open the notebooks in JupyterLab
 # make lint    check style
+# make demo    a first minute: a forecast beside micromagnetics, and its picture
+# make package build the source archive and the wheel, and check both
 # make install install into .venv
 # make clean   remove .venv and build/ (results, figures and data stay)
 # make help    this list
@@ -19,7 +21,7 @@ BIN := .venv/bin
 # A process a core; the tests of a file stay together, since some build on one another.
 PARALLEL := -n auto --dist loadfile
 
-.PHONY: help install paper test long lab lint clean
+.PHONY: help install paper test long lab lint demo package clean
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -32,7 +34,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -U pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt \
-	  $(PIP_FLAGS) --editable '.[test,lint]'
+	  $(PIP_FLAGS) --editable '.[test,lint,archive,package]'
 	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer python >/dev/null
 	@touch $@
 
@@ -51,6 +53,14 @@ long: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+demo: install
+	$(BIN)/spinode demo --out build/demo.png
+
+package: install
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
 
 lab: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks

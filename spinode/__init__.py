@@ -7,7 +7,7 @@ device + drive --simulate--> trajectory --train--> Spin-Neural ODE --forecast-->
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # What a notebook needs most, and where it lives. Loaded at first use, so that importing the
 # package, as every command does, takes no time.
@@ -15,10 +15,11 @@ HOMES = {
     "SpinODE": "spinode.neural_ode.model",
     "fit": "spinode.neural_ode.training",
     "forecast": "spinode.neural_ode.forecast",
+    "load_model": "spinode.neural_ode.shipped",
     "simulate": "spinode.micromagnetics",
 }
 
-__all__ = ["SpinODE", "__version__", "fit", "forecast", "simulate"]
+__all__ = ["SpinODE", "__version__", "fit", "forecast", "load_model", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

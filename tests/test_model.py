@@ -1,5 +1,7 @@
 """The Spin-Neural ODE and its file."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -55,9 +57,42 @@ def test_bad_files_and_values(tmp_path):
             SpinODE.load(tmp_path / f"{name}.pt")
     with pytest.raises(InputError, match="no saved model"):
         SpinODE.load(tmp_path)
-    torch.save({"format": "something else"}, tmp_path / "other.pt")
+    torch.save({"format": "spinode model 1"}, tmp_path / "pickled.pt")
+    with pytest.raises(InputError, match="no saved model"):
+        SpinODE.load(tmp_path / "pickled.pt")
+    np.savez(tmp_path / "other.npz", description='{"format": "something else"}')
     with pytest.raises(InputError, match="format"):
-        SpinODE.load(tmp_path / "other.pt")
+        SpinODE.load(tmp_path / "other.npz")
+    saved = SpinODE(MZ, (KU,), width=3, **TIMES).save(tmp_path / "short.npz")
+    with np.load(saved) as contents:
+        some = {name: contents[name] for name in contents.files if name != "2.weight"}
+    np.savez(saved, **some)
+    with pytest.raises(InputError, match="is damaged"):
+        SpinODE.load(saved)
+
+
+class _Bomb:
+    """Unpickled, it would make a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_nothing_in_a_model_file_is_executed(tmp_path):
+    """Not even where the file was made to do so."""
+    trap, path = tmp_path / "executed", tmp_path / "trap.npz"
+    np.savez(path, description=np.array([_Bomb(trap)], dtype=object))
+    with pytest.raises(InputError, match="no saved model"):
+        SpinODE.load(path)
+    assert not trap.exists()
+    np.load(path, allow_pickle=True)["description"]  # the trap works where pickles are allowed
+    assert trap.exists()
+
+
+def test_bad_values():
     with pytest.raises(InputError, match="k must be"):
         SpinODE(MZ, (KU,), k=0, **TIMES)
     with pytest.raises(InputError, match="time_scale"):

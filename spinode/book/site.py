@@ -127,7 +127,7 @@ def _stage(root: Path, profile: str, parts: list[Part], source: Path, work: Path
             nbformat.write(node, target)
     front.write(root, profile, parts, source, work / "pictures")
     api.write(root, source / "api")
-    live.write(root, profile, source, work / "live-data")
+    live.write(root, profile, work / "live-data")
     for page in source.rglob("*.md"):
         _mend_links(page, root, source)
     return missing

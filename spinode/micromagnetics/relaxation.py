@@ -10,6 +10,7 @@ equation at higher damping, as in the published scripts.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -159,13 +160,19 @@ def descend(
 def relax(device: SkyrmionDisk, tensor: Callable = mumax3) -> np.ndarray:
     """Return the state from which a device is driven, shape (3, ny, nx).
 
-    ``tensor`` is the demagnetizing tensor, `demag.mumax3` or `demag.newell`.
+    ``tensor`` is the demagnetizing tensor, `demag.mumax3` or `demag.newell`. The last few devices
+    are remembered, so that one device under many drives relaxes once.
 
     Raises
     ------
     SpinodeError
         When the energy does not settle, or when skyrmions die on the way.
     """
+    return _relaxed(device, tensor).copy()
+
+
+@lru_cache(maxsize=4)
+def _relaxed(device: SkyrmionDisk, tensor: Callable) -> np.ndarray:
     film = film_of(device)
     texture = texture_of(device, film)
     m = descend(film, texture, seeded_state(device), tensor)

@@ -247,6 +247,60 @@ def check() -> None:
     print(f"authors' data   {len(published)} of {len(authors.registry())} files")
 
 
+@app.command()
+def models() -> None:
+    """List the trained models that come with the package."""
+    from spinode.neural_ode import shipped
+
+    for name in shipped.names():
+        about = shipped.card(name)
+        print(f"{name:20}  {about['title']}")
+        for channel, (low, high) in about["trained_range"].items():
+            print(f"{'':20}    {channel} from {low:.4g} to {high:.4g} {about['units'][channel]}")
+
+
+@app.command()
+@click.option("--out", type=click.Path(path_type=Path), default="demo.png", show_default=True)
+def demo(out: Path) -> None:
+    """Forecast a skyrmion, simulate it beside, and draw both: a minute."""
+    from spinode.workflow import demo
+
+    found = demo.demo(out)
+    print(
+        f"{found.points} points of a Mackey-Glass reservoir forecast; its first "
+        f"{found.simulated * 1e9:g} ns simulated by micromagnetics beside it:\n"
+        f"  one nanosecond of the device takes {found.forecast_seconds * 1e3:.2g} ms by the neural "
+        f"ODE and {found.micromagnetics_seconds:.2g} s by micromagnetics,\n"
+        f"  {found.ratio:,.0f} times as long; the forecast is {found.error:.1%} off (NRMSE)\n"
+        f"  {found.figure}"
+    )
+
+
+@app.command()
+@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
+@click.option("--out", type=click.Path(path_type=Path), help="The .zip to write.")
+@click.option("--check", type=click.Path(path_type=Path), metavar="ZIP", help="Verify an archive.")
+def archive(profile: str, out: Path | None, check: Path | None) -> None:
+    """Pack a finished profile as an RO-Crate that can be deposited; or check such an archive."""
+    from spinode.workflow import archive
+
+    if check:
+        print(f"{check}: {archive.verify(check)} files, each as it was packed")
+    else:
+        packed = archive.archive(profile, out or Path(f"spinode-{profile}.zip"))
+        print(f"{archive.verify(packed)} files: {packed}")
+
+
+@app.command(hidden=True)
+@click.option("--profile", default="quick", show_default=True, help="A finished profile.")
+def ship(profile: str) -> None:
+    """Take a profile's models into the package (for maintainers)."""
+    from spinode.workflow import shipping
+
+    for card in shipping.ship(profile):
+        print(card)
+
+
 def main() -> None:
     """Run the command; every expected failure is one sentence on standard error."""
     # Python's word on what a notebook's client was about to await when Ctrl-C came.

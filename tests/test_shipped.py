@@ -1,0 +1,72 @@
+"""Trained models that come with the package, and the first minute with one of them."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from spinode import forecast, load_model
+from spinode.analysis.metrics import nrmse
+from spinode.devices.protocols import ONE_SKYRMION
+from spinode.errors import InputError
+from spinode.micromagnetics.tables import read_table
+from spinode.neural_ode import shipped
+from spinode.paper import authors
+from spinode.trajectory import resample
+from spinode.workflow import demo
+from spinode.workflow.cli import app
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_every_model_is_the_one_its_card_tells_of(name):
+    model, card = load_model(name), shipped.card(name)
+    weights = (shipped.folder() / f"{name}.npz").read_bytes()
+    assert hashlib.sha256(weights).hexdigest() == card["sha256"]
+    assert len(weights) < 120_000
+    assert len(card["commit"]) == 40
+    assert card["trained_range"].keys() == {model.output.name, *(i.name for i in model.inputs)}
+    for channel, (low, high) in card["trained_range"].items():
+        assert low < high
+        assert model.trained_range[channel] == (low, high)
+    assert card["results"]
+
+
+def test_a_first_forecast_takes_three_lines_and_stays_in_range():
+    model = load_model("one_skyrmion")
+    rest = np.full(model.k, model.output.offset)
+    ahead = forecast(model, ONE_SKYRMION.drive, initial=rest, duration=10e-9)
+    low, high = model.trained_range["mz"]
+    assert low - 0.1 < ahead.mz.min() < ahead.mz.max() < high + 0.1
+    assert ahead.sizes["time"] == 2001
+
+
+def test_the_shipped_skyrmion_forecasts_what_it_never_saw(paper_data):
+    """Against MuMax3's table, published by the authors: the authors' own weights are 3.3 % off."""
+    model = load_model("one_skyrmion")
+    first, last = ONE_SKYRMION.learning.held_out
+    spacing = ONE_SKYRMION.learning.sample_spacing
+    truth = resample(read_table(paper_data / authors.ONE_SKYRMION_TABLE), spacing, last * spacing)
+    truth = truth.isel(time=slice(first, last))
+    ahead = forecast(
+        model, ONE_SKYRMION.drive, initial=truth, duration=(last - first - 1) * spacing
+    )
+    assert nrmse(ahead.mz.values, truth.mz.values[: ahead.sizes["time"]]) < 0.033
+
+
+def test_a_name_that_does_not_exist_gets_a_hint():
+    with pytest.raises(InputError, match="did you mean one_skyrmion"):
+        load_model("one_skyrmoin")
+
+
+def test_models_are_listed():
+    said = CliRunner().invoke(app, ["models"]).output
+    assert all(name in said for name in shipped.names())
+
+
+def test_demo_compares_a_forecast_with_micromagnetics(tmp_path):
+    """On a tenth of a nanosecond, from the rest that both share."""
+    found = demo.demo(tmp_path / "demo.png", points=4, simulated=0.1e-9, progress=False)
+    assert found.error < 0.05
+    assert found.ratio > 1
+    assert found.figure.read_bytes().startswith(b"\x89PNG")
