@@ -2,8 +2,10 @@
 # make test    install if need be and run the tests
 # make long    the tests that take long, too
 # make lab     open the notebooks in JupyterLab
+# make book    the book of PROFILE, from its executed notebooks, opened in a browser
 # make lint    check style
 # make demo    a first minute: a forecast beside micromagnetics, and its picture
+# make pipeline bring dvc.yaml up to date with the notebooks' imports
 # make package build the source archive and the wheel, and check both
 # make install install into .venv
 # make clean   remove .venv and build/ (results, figures and data stay)
@@ -21,7 +23,7 @@ BIN := .venv/bin
 # A process a core; the tests of a file stay together, since some build on one another.
 PARALLEL := -n auto --dist loadfile
 
-.PHONY: help install paper test long lab lint demo package clean
+.PHONY: help install paper test long lab book lint demo pipeline package clean
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -34,7 +36,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -U pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt \
-	  $(PIP_FLAGS) --editable '.[test,lint,archive,package,speech,baselines]'
+	  $(PIP_FLAGS) --editable '.[test,lint,archive,package,book,browser,speech,baselines]'
 	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer python >/dev/null
 	@touch $@
 
@@ -50,6 +52,11 @@ test: install
 long: install
 	$(BIN)/pytest $(PARALLEL) -m 'long or not long'
 
+# SHOW= builds without opening a browser.
+SHOW ?= --open
+book: install
+	$(BIN)/spinode book --profile $(PROFILE) $(SHOW)
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,6 +71,9 @@ package: install
 
 lab: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks
+
+pipeline: install
+	$(BIN)/python -m spinode.workflow.pipeline
 
 clean:
 	rm -rf .venv build

@@ -14,6 +14,7 @@ import numpy as np
 
 from spinode.devices.oscillator import WORKING_POINTS, simulate
 from spinode.paper import authors
+from spinode.paper.models import MODELS
 from spinode.speech import calibration, corpora, multiplexing
 from spinode.speech.cochlea import cochleagram, spectrogram
 
@@ -26,7 +27,7 @@ def main() -> None:
     corpus = corpora.free_spoken_digits()
     result = {}
     for name, front_end in (("cochlear", cochleagram), ("spectrogram", spectrogram)):
-        twin = authors.MODELS[f"oscillator_{name}"].load()
+        twin = MODELS[f"oscillator_{name}"].load()
         device, fitted = calibration.fit_response(twin, WORKING_POINTS["cochlear"])
         other = calibration.random_drive(20_000, seed=1)
         truth = calibration.response(twin, other)

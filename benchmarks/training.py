@@ -109,7 +109,7 @@ def fresh(folder, **options):
         return time.perf_counter() - begin, float(done.stdout)
 
 
-def accuracy(data, seeds, refinements):
+def accuracy(data, seeds, lm_steps):
     """Return the errors of models trained from several seeds, and the seconds each took."""
     trained = fit_seeds(
         skyrmion_model(),
@@ -117,7 +117,7 @@ def accuracy(data, seeds, refinements):
         range(seeds),
         inputs=ONE_SKYRMION.drive,
         train=TRAIN,
-        refinements=refinements,
+        lm_steps=lm_steps,
     )
     held_out, whole, seconds = [], [], []
     for model, history in trained:
@@ -171,7 +171,7 @@ def main():
     found = [path for path in (ROOT / "data/published", beside) if (path / TABLE).exists()]
     parser.add_argument("--data", type=Path, default=found[0] if found else None)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--refinements", type=int, default=40)
+    parser.add_argument("--lm-steps", type=int, default=40)
     parser.add_argument("--train", type=json.loads, help="only train, with these options of fit")
     parser.add_argument("--gpu", action="store_true", help="only compare the CPU with a GPU")
     arguments = parser.parse_args()
@@ -194,9 +194,9 @@ def main():
     process, call = fresh(arguments.data, iterations=1)
     result |= {"first_call_s": round(call, 1), "first_process_s": round(process, 1)}
     if arguments.data is not None:
-        process, _ = fresh(arguments.data, refinements=40, target_mse=1e-3)
+        process, _ = fresh(arguments.data, lm_steps=40, target_mse=1e-3)
         result["seconds_to_1e-3"] = round(process, 1)
-        held_out, whole, seconds = accuracy(data, arguments.seeds, arguments.refinements)
+        held_out, whole, seconds = accuracy(data, arguments.seeds, arguments.lm_steps)
         result["heldout_nrmse"] = float(np.median(held_out))
         result["heldout_nrmse_seeds"] = held_out
         result["farthest_nrmse_seeds"] = whole

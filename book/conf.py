@@ -56,6 +56,7 @@ html_js_files = [("book.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_copyright = False
 html_show_search_summary = False  # would fetch pages, which a browser refuses on file://
 html_last_updated_fmt = ""
 html_favicon = "static/favicon.svg"

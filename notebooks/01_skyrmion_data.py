@@ -34,17 +34,18 @@ reference_duration = 1e-9
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import holoviews as hv
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
+from spinode import simulate
 from spinode.analysis import plots
-from spinode.paper import authors
-from spinode.devices.drives import RandomSinePair
+from spinode.analysis.looks import LOOKS
 from spinode.analysis.metrics import nrmse
-from spinode.micromagnetics import available_engines, simulate
+from spinode.devices.drives import RandomSinePair
 from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
+from spinode.micromagnetics import available_engines
 from spinode.micromagnetics.tables import read_table
+from spinode.paper import authors
 from spinode.trajectory import resample, save
 from spinode.workflow.workbook import outputs
 
@@ -54,122 +55,114 @@ for one in available_engines():
     print(f"{one.engine}: {one.detail}")
 
 # %% [markdown]
-# ## A skyrmion at rest, then under voltage
+# ## Skyrmions at rest, then under voltage
 #
-# One call relaxes the device, switches the drive on and records. The device and its drive are those
+# One call relaxes the device, switches the drive on and records. The devices and drives are those
 # of the paper; the cell is ours to choose. At 1 nm, the paper's, the embedded engine needs some
-# seconds a nanosecond; at 2 nm a tenth of it, but the skyrmion then breathes at a slightly
-# different frequency, and is less stable: the paper's amplitude of 2e5 J/m3 destroys it within
-# 7 ns, 1.5e5 J/m3 does not (nor half the paper's amplitudes, `pair_scale`, of the third device).
+# seconds a nanosecond; at 2 nm a tenth of it, but a skyrmion then breathes at a slightly different
+# frequency, and is less stable: the paper's amplitude of 2e5 J/m3 destroys it within 7 ns,
+# 1.5e5 J/m3 does not (nor half the paper's amplitudes, `pair_scale`, of the third device).
 # Everything from one mesh and one amplitude is fair among itself.
+#
+# Four skyrmions are relaxed among grains, each of its own anisotropy and DMI, which hold them in
+# place. The grains are those of the published script, cell by cell, and like MuMax3's `relax` the
+# embedded engine follows the energy downhill without precession, so that both start from the same
+# state.
 
 # %%
-device = replace(ONE_SKYRMION.device, cell=cell)
-_, pictures = simulate(
-    device,
-    ONE_SKYRMION.drive,
-    spacing=ONE_SKYRMION.spacing,
-    duration=snapshots_duration,
-    snapshots=25e-12,
-)
+DEVICES = {one.name: one for one in (ONE_SKYRMION, FOUR_SKYRMIONS, PAIR)}
 
 
-def draw(ax, m, every):
-    """Draw m_z in colour and the in-plane part as arrows."""
-    x = m.x.values * 1e9
-    extent = (x[0], x[-1], x[0], x[-1])
-    outside = (abs(m) ** 2).sum("component") < 0.5
-    mz = m.sel(component="z").where(~outside)
-    image = ax.imshow(mz, origin="lower", extent=extent, cmap="RdBu_r", vmin=-1, vmax=1)
-    part = m[::every, ::every]
-    ax.quiver(
-        x[::every],
-        x[::every],
-        part.sel(component="x"),
-        part.sel(component="y"),
-        scale=18,
-        width=4e-3,
+def photographed(name):
+    """Return pictures of a device during the first moments of its drive."""
+    run = DEVICES[name]
+    _, taken = simulate(
+        replace(run.device, cell=cell),
+        replace(run.drive, amplitude=amplitude),
+        spacing=run.spacing,
+        duration=snapshots_duration,
+        snapshots=25e-12,
     )
-    ax.set(xlabel="x (nm)", ylabel="y (nm)")
-    return image
+    return taken
 
 
-figure, ax = plt.subplots(figsize=(4, 3.4))
-figure.colorbar(draw(ax, pictures.m[0], device.cells // 16), label="$m_z$")
+shown = ("one_skyrmion", "four_skyrmions")
+with ThreadPoolExecutor() as pool:
+    pictures = dict(zip(shown, pool.map(photographed, shown), strict=True))
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.4))
+for ax, (name, taken) in zip(axes, pictures.items(), strict=True):
+    image = plots.magnetization(ax, taken.m[0])
+    ax.set_title(f"{LOOKS[name].label}, at rest")
+figure.colorbar(image, ax=axes, label="$m_z$")
 plt.show()
 
 # %% [markdown]
-# The arrows point outwards all around: a *Néel* skyrmion, the kind that interfacial
-# Dzyaloshinskii-Moriya interaction favours. Drag the slider to see it breathe.
+# The arrows point outwards all around: *Néel* skyrmions, the kind that interfacial
+# Dzyaloshinskii-Moriya interaction favours. Drag the slider to see one breathe.
 
 # %%
-frames = pictures.m.sel(component="z")
+frames = pictures["one_skyrmion"].m.sel(component="z")
 frames = frames.assign_coords(time=(frames.time * 1e9).round(4), x=frames.x * 1e9, y=frames.y * 1e9)
+axes_of_frames = {"x": "x", "y": "y", "xlabel": "x (nm)", "ylabel": "y (nm)", "clabel": "mz"}
 frames.rename("mz").hvplot.image(
-    x="x",
-    y="y",
     groupby="time",
     dynamic=False,
-    cmap="RdBu_r",
+    cmap="cividis",
     clim=(-1, 1),
     width=380,
     height=330,
-    xlabel="x (nm)",
-    ylabel="y (nm)",
-    clabel="mz",
+    **axes_of_frames,
 )
 
 # %% [markdown]
 # ## The trajectories
 #
-# Three devices: one skyrmion; four skyrmions, relaxed among random grains; and one skyrmion in a
-# larger disk where anisotropy and DMI change together. The other notebooks read these files. Each
-# simulation keeps one core busy, so that they run side by side.
+# Three devices: one skyrmion; four skyrmions; and one skyrmion in a larger disk where anisotropy
+# and DMI change together. The other notebooks read these files. Each simulation keeps one core
+# busy, so that they run side by side.
 
 # %%
-runs = {
-    "one_skyrmion": (ONE_SKYRMION, one_skyrmion_duration),
-    "four_skyrmions": (FOUR_SKYRMIONS, four_skyrmions_duration),
-    "pair": (PAIR, pair_duration),
+durations = {
+    "one_skyrmion": one_skyrmion_duration,
+    "four_skyrmions": four_skyrmions_duration,
+    "pair": pair_duration,
 }
+first, second = PAIR.drive.first, PAIR.drive.second
 drives = {
     "one_skyrmion": replace(ONE_SKYRMION.drive, amplitude=amplitude),
     "four_skyrmions": replace(FOUR_SKYRMIONS.drive, amplitude=amplitude),
     "pair": RandomSinePair(
-        *(
-            replace(one, amplitude=pair_scale * one.amplitude)
-            for one in (PAIR.drive.first, PAIR.drive.second)
-        )
+        replace(first, amplitude=pair_scale * first.amplitude),
+        replace(second, amplitude=pair_scale * second.amplitude),
     ),
 }
 
 
 def simulated(name):
     """Return the trajectory of one of the devices."""
-    run, duration = runs[name]
     return simulate(
-        replace(run.device, cell=cell),
+        replace(DEVICES[name].device, cell=cell),
         drives[name],
-        spacing=run.spacing,
-        duration=duration,
+        spacing=DEVICES[name].spacing,
+        duration=durations[name],
         checkpoint=out.checkpoints / f"{name}.checkpoint",
     )
 
 
+# %%
 with ThreadPoolExecutor() as pool:
-    trajectories = dict(zip(runs, pool.map(simulated, runs), strict=True))
+    trajectories = dict(zip(DEVICES, pool.map(simulated, DEVICES), strict=True))
 for name, run in trajectories.items():
     save(run, out.data / f"{name}.nc")
     print(f"{name}: {run.time.values[-1] * 1e9:g} ns in {run.attrs['wall_time']:.0f} s")
 
 # %%
-first = slice(0, 10e-9)
-beginning = {"micromagnetics": trajectories["one_skyrmion"].sel(time=first)}
-hv.Layout(
-    [
-        plots.interactive({"drive": beginning["micromagnetics"]}, "Ku", height=180),
-        plots.interactive(beginning, "mz", height=220),
-    ]
+beginning = trajectories["one_skyrmion"].sel(time=slice(0, 10e-9))
+(
+    plots.interactive({"drive": beginning}, "Ku", height=180)
+    + plots.interactive({"micromagnetics": beginning}, "mz", height=220)
 ).cols(1)
 
 # %% [markdown]
@@ -177,17 +170,18 @@ hv.Layout(
 #
 # The authors published MuMax3's table of the first run. Here the embedded engine runs on the
 # paper's own 1 nm mesh, and the curves are compared. An exact demagnetizing tensor leaves a
-# difference of a percent or so: MuMax3 integrates its tensor numerically, with an error that acts
-# like a change of the anisotropy by 0.03 %. With the same rule of integration in ours
-# (`demag="mumax3"`, the default), the difference shrinks tenfold.
+# difference: MuMax3 integrates its tensor numerically, with an error that acts like a change of the
+# anisotropy by 0.03 %. With the same rule of integration in ours (`demag="mumax3"`, the default),
+# the difference shrinks tenfold.
 
 # %%
+TENSORS = {"mumax3": "micromagnetics", "newell": "exact_demag"}  # and how each is drawn
 table = authors.locate(authors.ONE_SKYRMION_TABLE)
-agreement = {}
+published, ours, agreement = None, {}, {}
 if table:
     published = resample(read_table(table), ONE_SKYRMION.spacing, reference_duration)
-    ours = {
-        demag: simulate(
+    for demag in TENSORS:
+        ours[demag] = simulate(
             ONE_SKYRMION.device,
             ONE_SKYRMION.drive,
             engine="embedded",
@@ -196,11 +190,8 @@ if table:
             demag=demag,
             checkpoint=out.checkpoints / f"reference_{demag}.checkpoint",
         )
-        for demag in ("mumax3", "newell")
-    }
-    agreement = {name: nrmse(run.mz.values, published.mz.values) for name, run in ours.items()}
-    for name, error in agreement.items():
-        print(f"{name} tensor: NRMSE {error:.2%} over {reference_duration * 1e9:g} ns")
+        agreement[demag] = nrmse(ours[demag].mz.values, published.mz.values)
+        print(f"{demag} tensor: NRMSE {agreement[demag]:.2%} over {reference_duration * 1e9:g} ns")
 else:
     print("no published table here: 'spinode fetch paper' gets it.")
 
@@ -214,12 +205,13 @@ else:
 figure, axes = plt.subplots(2, 1, figsize=(8, 3.6), sharex=True)
 if table:
     whole = read_table(table)
-    axes[0].plot(whole.time * 1e9, whole.mz, color=plots.COLORS["published"], label="published")
+    axes[0].plot(whole.time * 1e9, whole.mz, linewidth=0.7, **LOOKS["mumax3"].line)
 for name, run in trajectories.items():
-    axes[0].plot(run.time * 1e9, run.mz, linewidth=0.7, label=name)
-    axes[1].plot(run.time * 1e9, run.topological_charge, label=name)
+    look = {"color": plots.COLORS[name], "label": LOOKS[name].label}
+    axes[0].plot(run.time * 1e9, run.mz, linewidth=0.7, **look)
+    axes[1].plot(run.time * 1e9, run.topological_charge, **look)
 axes[0].set_ylabel("$m_z$")
-axes[0].legend(ncols=4)
+axes[0].legend(ncols=4, loc="lower right")
 axes[1].set(xlabel="time (ns)", ylabel="topological charge")
 plt.show()
 lost = {name: run.attrs.get("annihilation") for name, run in trajectories.items()}
@@ -228,54 +220,65 @@ for name, moment in lost.items():
         f"{name}: " + ("alive to the end" if moment is None else f"lost at {moment * 1e9:.1f} ns")
     )
 
+
 # %% [markdown]
 # ## The figure
 
+
 # %%
-figure = plt.figure(figsize=(10, 7))
-layout = figure.add_gridspec(3, 3, width_ratios=(1, 1, 1.2), height_ratios=(1.5, 1, 1))
-for column, moment in enumerate((0.0, snapshots_duration / 4)):
-    panel = figure.add_subplot(layout[0, column])
-    image = draw(panel, pictures.m.sel(time=moment, method="nearest"), device.cells // 16)
-    panel.set_title(f"{'ab'[column]}  {moment * 1e9:.2f} ns")
-figure.colorbar(image, label="$m_z$")
-panel = figure.add_subplot(layout[0, 2])
-plots.lines(panel, {"drive": trajectories["one_skyrmion"]}, "Ku", (0, 5e-9))
-panel.set_title("c  voltage-controlled anisotropy")
-for row, (letter, name) in enumerate([("d", "one_skyrmion"), ("e", "four_skyrmions")], start=1):
-    panel = figure.add_subplot(layout[row, :2])
-    plots.lines(panel, {"micromagnetics": trajectories[name]}, "mz", (0, 5e-9))
-    panel.set_title(f"{letter}  {name.replace('_', ' ')}, {cell * 1e9:g} nm cells")
+def draw_pictures(axes):
+    """Draw one skyrmion at rest and at its largest, and four at rest."""
+    upright = pictures["one_skyrmion"].m.sel(component="z").mean(("x", "y"))
+    chosen = {"a": ("one_skyrmion", 0), "b": ("one_skyrmion", int(upright.argmin()))}
+    chosen["c"] = "four_skyrmions", 0
+    for ax, (letter, (name, number)) in zip(axes, chosen.items(), strict=True):
+        taken = pictures[name].m[number]
+        image = plots.magnetization(ax, taken)
+        ax.set_title(f"{letter}  {LOOKS[name].label}, {float(taken.time) * 1e9:.2f} ns")
+    axes[-1].figure.colorbar(image, ax=axes, label="$m_z$")
+
+
+def draw_comparison(upper, lower):
+    """Draw the last nanosecond on the paper's mesh beside MuMax3's, and the difference."""
+    end = (reference_duration - 1e-9, reference_duration)
+    plots.lines(upper, {"mumax3": published, "micromagnetics": ours["mumax3"]}, "mz", end)
+    upper.legend(["MuMax3, published", "embedded engine"], ncols=2, loc="lower left")
+    upper.set_title("g  the paper's mesh of 1 nm")
+    for tensor, name in reversed(TENSORS.items()):
+        difference = ours[tensor].mz - published.mz.values
+        look = LOOKS[name].line | {"label": f"{tensor} tensor: NRMSE {agreement[tensor]:.2%}"}
+        lower.plot(difference.time * 1e9, difference, **look)
+    lower.set(xlabel="time (ns)", ylabel="difference in $m_z$")
+    lower.set_title("h  embedded engine less MuMax3")
+    lower.legend(loc="upper left")
+    for ax in (upper, lower):
+        ax.margins(x=0, y=0.35)
+
+
+# %%
+figure = plt.figure(figsize=(11, 8))
+top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.5))
+draw_pictures(list(top.subplots(1, 3)))
+panels = bottom.subplot_mosaic("dg;dg;eg;eh;fh;fh" if table else "d;e;f")
+plots.lines(panels["d"], {"drive": trajectories["one_skyrmion"]}, "Ku", (0, 5e-9))
+panels["d"].set_title("d  voltage-controlled anisotropy")
+for letter, name in zip("ef", shown, strict=True):
+    plots.lines(panels[letter], {"micromagnetics": trajectories[name]}, "mz", (0, 5e-9))
+    panels[letter].set_title(f"{letter}  {LOOKS[name].label}, {cell * 1e9:g} nm cells")
 if table:
-    below = {
-        "ncols": 2,
-        "loc": "lower left",
-        "fontsize": 8,
-        "handlelength": 1.2,
-        "columnspacing": 1,
-    }
-    panel = figure.add_subplot(layout[1, 2])
-    both = {"published": published, "micromagnetics": ours["mumax3"]}
-    plots.lines(panel, both, "mz", (reference_duration - 1e-9, reference_duration))
-    panel.margins(y=0.3)
-    panel.legend(["MuMax3", "embedded engine"], **below)
-    panel.set_title("f  the paper's mesh of 1 nm")
-    panel = figure.add_subplot(layout[2, 2])
-    for name, color in (("newell", "#E69F00"), ("mumax3", "#0072B2")):
-        difference = ours[name].mz - published.mz.values
-        panel.plot(difference.time * 1e9, difference, color=color, label=f"{name} tensor")
-    panel.set(
-        xlabel="time (ns)", ylabel="difference in $m_z$", title="g  embedded engine less MuMax3"
-    )
-    panel.margins(x=0, y=0.3)
-    panel.legend(**below)
+    draw_comparison(panels["g"], panels["h"])
 plots.save_figure(figure, out.figures / "fig1_skyrmion_data.png")
 plt.show()
 
+# %% [markdown]
+# a, b and c are on cells of the size named in e and f; b is the skyrmion at its largest during the
+# first moments of the drive. The drive is the paper's: a sine whose amplitude is drawn anew each
+# period.
+
 # %%
 if table:
-    end = slice(reference_duration - 1e-9, None)
-    display(plots.interactive({name: run.sel(time=end) for name, run in both.items()}, "mz"))
+    both = {"mumax3": published, "micromagnetics": ours["mumax3"]}
+    display(plots.interactive(both, "mz"))
 
 # %% [markdown]
 # ## What was found
@@ -299,14 +302,14 @@ out.write_metrics(
         "nrmse_vs_mumax3": agreement,
     },
 )
-lines = [
-    f"- **{name}**: $m_z$ = {float(run.mz[0]):.4f} at rest, $Q$ = "
+found = [
+    f"- **{LOOKS[name].label}**: $m_z$ = {float(run.mz[0]):.4f} at rest, $Q$ = "
     f"{float(run.topological_charge[0]):.2f}."
     for name, run in trajectories.items()
 ]
 if agreement:
-    lines.append(
+    found.append(
         f"- On the paper's mesh the embedded engine follows MuMax3 to {agreement['mumax3']:.2%} "
         f"(NRMSE), with the exact demagnetizing tensor to {agreement['newell']:.2%}."
     )
-display(Markdown("\n".join(lines)))
+display(Markdown("\n".join(found)))

@@ -24,7 +24,7 @@ delays = [1, 2]
 width = 50
 seed = 0
 iterations = 2400
-refinements = 40
+lm_steps = 40
 train_start = 1500
 train_stop = 10500
 validation_stop = 11500
@@ -32,7 +32,7 @@ heldout_stop = 21500
 four_train_start = 1500
 four_train_stop = 10500
 four_validation_stop = 11500
-four_refinements = 10
+four_lm_steps = 10
 baselines = False
 
 # %%
@@ -45,6 +45,8 @@ from matplotlib import pyplot as plt
 
 from spinode.analysis import plots
 from spinode.paper import authors
+from spinode.paper.claims import claimed
+from spinode.paper.models import MODELS
 from spinode.analysis.baselines import gru, linear_arx, nvar
 from spinode.neural_ode.forecast import forecast
 from spinode.analysis.metrics import nrmse
@@ -113,7 +115,7 @@ train_time = spacing * train_start, spacing * validation_stop
 
 
 # %%
-def train(name, signal, drive, k, start, stop, end, refinements):
+def train(name, signal, drive, k, start, stop, end, lm_steps):
     """Return a model trained on samples start to stop, chosen on stop to end, and its history."""
     model = SpinODE(
         Channel("mz", "1", offset=float(signal.mz[0]), scale=0.1),
@@ -132,26 +134,25 @@ def train(name, signal, drive, k, start, stop, end, refinements):
         train=(start, stop),
         validation=(stop, end),
         iterations=iterations,
-        refinements=refinements,
+        lm_steps=lm_steps,
         patience=12,
         seed=seed,
         checkpoint=checkpoint,
     )
     model.save(out.data / "training" / f"{name}_k{k}.pt")
-    checkpoint.unlink()
     return model, history
 
 
 models, histories = {}, {}
-if authors.locate(authors.MODELS["one_skyrmion"].path):
-    models["published"] = authors.MODELS["one_skyrmion"].load()
+if MODELS["one_skyrmion"].here:
+    models["published"] = MODELS["one_skyrmion"].load()
 for k in delays:
-    models[f"k = {k}"], histories[f"k = {k}"] = train(
-        "one_skyrmion", signal, drive, k, train_start, train_stop, validation_stop, refinements
+    models[f"k{k}"], histories[f"k{k}"] = train(
+        "one_skyrmion", signal, drive, k, train_start, train_stop, validation_stop, lm_steps
     )
 
 # %%
-claim = authors.CLAIMS["fig2"]["one_skyrmion_mse"]
+claim = claimed("one_skyrmion_k2_train_mse")
 figure, ax = plt.subplots(figsize=(7, 3.2))
 plots.loss_curves(ax, histories, claim)
 ax.legend()
@@ -173,7 +174,7 @@ loss.hvplot.line(
 # runs through the training stretch and on into time it never saw, up to 107.5 ns. (At about 113 ns
 # the skyrmion of the published run is annihilated; nothing after that is one skyrmion's motion.
 # Already around 95 to 100 ns it makes an excursion larger than any in the training data, so that
-# errors are told to 95 ns, "held out", and over as many samples as were trained on, "next 10,000".)
+# errors grow there; they are told over as many samples as were trained on.)
 # The authors' own weights, where they were fetched, go through the same code.
 
 # %%
@@ -187,8 +188,7 @@ forecasts = {
 seen = validation_stop - train_start
 stretches = {
     "training": slice(0, seen),
-    "held out": slice(seen, 19000 - train_start),
-    "next 10,000": slice(seen, seen + 10_000),
+    "held_out": slice(seen, seen + 10_000),
 }
 errors = {}
 for name, run in forecasts.items():
@@ -224,7 +224,7 @@ panel = figure.add_subplot(layout[0, 1])
 plots.lines(panel, {"micromagnetics": signal}, "mz", (7.5e-9, 12.5e-9))
 panel.set_title(f"c  data: {source}")
 for row, (letter, stretch, start) in enumerate(
-    [("d", "training", train_time[1] - 3e-9), ("e", "held out", min(95e-9, duration) - 3e-9)],
+    [("d", "training", train_time[1] - 3e-9), ("e", "held_out", min(95e-9, duration) - 3e-9)],
     start=1,
 ):
     panel = figure.add_subplot(layout[row, 1])
@@ -240,8 +240,8 @@ plt.show()
 #
 # Four skyrmions in a larger disk, pinned by random grains, push one another about. Two delays of
 # their mean $m_z$ are enough here, too; the paper reports a mean squared error of 5e-3. But they
-# are not the whole state: refined for too long, the network fits what it cannot see, forecasts
-# unseen time worse and, driven otherwise, may blow up. A few refinements are best.
+# are not the whole state: trained for too long, the network fits what it cannot see, forecasts
+# unseen time worse and, driven otherwise, may blow up. A few steps are best.
 
 # %%
 four_source, recorded, four_drive = recording(FOUR_SKYRMIONS, authors.FOUR_SKYRMIONS_TABLE)
@@ -254,7 +254,7 @@ four_model, four_history = train(
     four_train_start,
     four_train_stop,
     four_validation_stop,
-    four_refinements,
+    four_lm_steps,
 )
 four_truth = four.isel(time=slice(four_train_start, None))
 four_run = forecast(four_model, four_drive, initial=four_truth)
@@ -262,18 +262,18 @@ aligned = four_run.reindex(time=four_truth.time, method="nearest", tolerance=spa
 four_seen = four_validation_stop - four_train_start
 four_errors = {
     "training": nrmse(aligned.mz.values[:four_seen], four_truth.mz.values[:four_seen]),
-    "held out": nrmse(aligned.mz.values[four_seen:], four_truth.mz.values[four_seen:]),
+    "held_out": nrmse(aligned.mz.values[four_seen:], four_truth.mz.values[four_seen:]),
 }
-four_claim = authors.CLAIMS["fig2"]["four_skyrmions_mse"]
+four_claim = claimed("four_skyrmions_k2_train_mse")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8), width_ratios=(1, 1.6))
-plots.loss_curves(left, {"four skyrmions": four_history}, four_claim)
+plots.loss_curves(left, {"four_skyrmions": four_history}, four_claim)
 left.set_title("a  training, k = 2")
 end = four.time.values[-1]
-plots.lines(right, {"micromagnetics": four, "four skyrmions": four_run}, "mz", (end - 3e-9, end))
+plots.lines(right, {"micromagnetics": four, "four_skyrmions": four_run}, "mz", (end - 3e-9, end))
 right.legend(ncols=2, loc="lower right", fontsize=8)
 right.margins(y=0.15)
-right.set_title(f"b  held out, NRMSE {four_errors['held out']:.1%}; {four_source}")
+right.set_title(f"b  held out, NRMSE {four_errors['held_out']:.1%}; {four_source}")
 plots.save_figure(figure, out.figures / "fig2_four_skyrmions.png")
 plt.show()
 
@@ -298,16 +298,16 @@ plots.interactive(
 others = {}
 if baselines:
     ways = {
-        "linear ARX": lambda *data: linear_arx(*data, order=40),
-        "NVAR": nvar,
-        "GRU": lambda *data: gru(*data, seed=seed),
+        "linear_arx": lambda *data: linear_arx(*data, order=40),
+        "nvar": nvar,
+        "gru": lambda *data: gru(*data, seed=seed),
     }
-    held_out = stretches["held out"]
+    held_out = stretches["held_out"]
     for name, way in ways.items():
-        run = way(models["k = 2"], signal, (train_start, train_stop))
+        run = way(models["k2"], signal, (train_start, train_stop))
         others[name] = nrmse(run.mz.values[held_out], truth.mz.values[held_out])
-    others["neural ODE, k = 2"] = errors["k = 2"]["held out"]
-    display(pd.Series(others, name="held out").to_frame().style.format("{:.2%}"))
+    others["k2"] = errors["k2"]["held_out"]
+    display(pd.Series(others, name="held_out").to_frame().style.format("{:.2%}"))
 
 # %% [markdown]
 # ## What was found
@@ -316,17 +316,15 @@ if baselines:
 metrics = {
     "data": source,
     "iterations": iterations,
-    "refinements": refinements,
+    "lm_steps": lm_steps,
     "train_mse": {name: float(history.train_mse.min()) for name, history in histories.items()},
-    "training_seconds": {name: float(history.seconds[-1]) for name, history in histories.items()},
+    "training_s": {name: float(history.seconds[-1]) for name, history in histories.items()},
     "nrmse": errors,
-    "baselines_heldout_nrmse": others,
-    "paper_mse": claim,
+    "baselines_nrmse_held_out": others,
     "four_skyrmions": {
         "data": four_source,
-        "train_mse": float(four_history.train_mse.min()),
-        "nrmse": four_errors,
-        "paper_mse": four_claim,
+        "train_mse": {"k2": float(four_history.train_mse.min())},
+        "nrmse": {"k2": four_errors},
     },
 }
 out.write_metrics("training", metrics)
@@ -336,19 +334,19 @@ lines = [
     f"- **{name}**: full-trajectory MSE {mse:.1e} "
     f"({'below' if mse < claim else 'above'} the paper's {claim:.0e}); "
     f"NRMSE {errors[name]['training']:.1%} in the training window, "
-    f"{errors[name]['held out']:.1%} on the held-out stretch."
+    f"{errors[name]['held_out']:.1%} on the held-out stretch."
     for name, mse in best.items()
 ]
 if "published" in errors:
     lines.append(
         "- **the authors' weights** through our code: "
         f"{errors['published']['training']:.1%} in the training window, "
-        f"{errors['published']['next 10,000']:.1%} on the next 10,000 samples."
+        f"{errors['published']['held_out']:.1%} on the next 10,000 samples."
     )
-mse = metrics["four_skyrmions"]["train_mse"]
+mse = metrics["four_skyrmions"]["train_mse"]["k2"]
 lines.append(
     f"- **four skyrmions**, k = 2: full-trajectory MSE {mse:.1e} "
     f"({'below' if mse < four_claim else 'above'} the paper's {four_claim:.0e}); NRMSE "
-    f"{four_errors['training']:.1%} in the training window, {four_errors['held out']:.1%} held out."
+    f"{four_errors['training']:.1%} in the training window, {four_errors['held_out']:.1%} held out."
 )
 display(Markdown("\n".join(lines)))

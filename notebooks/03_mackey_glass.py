@@ -34,7 +34,7 @@ lyapunov_points = 40
 lyapunov_inputs = 5
 capacity_points = 3000
 iterations = 2400
-refinements = 20
+lm_steps = 20
 train = None
 validation = None
 confirmed_points = 200
@@ -62,6 +62,7 @@ from spinode.micromagnetics.kept import simulate_once
 from spinode.micromagnetics.tables import read_table
 from spinode.neural_ode.reference import torchdiffeq_forecast
 from spinode.paper import authors
+from spinode.paper.models import MODELS
 from spinode.paper.digitized import digitized
 from spinode.paper.lookup import AccumulatedLookup, with_delays_as_inputs
 from spinode.paper.recordings import recording
@@ -73,6 +74,7 @@ from spinode.reservoir.twin import twin_states
 from spinode.trajectory import resample
 from spinode.workflow.workbook import outputs
 
+# %%
 plots.use_style()
 out = outputs(profile)
 
@@ -160,12 +162,11 @@ fit(
     train=tuple(train or learning.train),
     validation=tuple(validation or learning.validation),
     iterations=iterations,
-    refinements=refinements,
+    lm_steps=lm_steps,
     patience=12,
     seed=seed,
     checkpoint=checkpoint,
 )
-checkpoint.unlink(missing_ok=True)
 model.save(kept / "one_skyrmion.pt")
 twins = {
     "one_skyrmion": model,
@@ -180,7 +181,7 @@ twins = {
 # settle, six to train and three to test.
 #
 # (Where the authors' table of four skyrmions was fetched, the model of notebook 02 learned that
-# run, of another start; then four skyrmions are not compared.)
+# run, on cells of 1 nm. On other cells, four skyrmions are not compared then.)
 
 
 # %%
@@ -197,7 +198,8 @@ def apart(one, other):
 
 same, agreement = {}, {}
 for name, run in physics.items():
-    if name == "four_skyrmions" and authors.locate(authors.FOUR_SKYRMIONS_TABLE):
+    learned_here = name == "one_skyrmion" or not authors.locate(authors.FOUR_SKYRMIONS_TABLE)
+    if not (learned_here or np.isclose(cell, DEVICES[name].device.cell)):
         continue
     one, count = twins[name], counts[name]
     states = twin_states(one, masked[name][:count])
@@ -231,8 +233,8 @@ for name, run in physics.items():
 def drives_of(name):
     """Return, for each way to forecast a device's states, its model and its drive."""
     ways = {"neural_ode": (twins[name], None)}
-    if authors.locate(authors.MODELS[name].path):
-        published = authors.MODELS[name].load()
+    if MODELS[name].here:
+        published = MODELS[name].load()
         held = HeldSequence(masked[name], hold=hold)
         spread = with_delays_as_inputs(published)
         ways["published"] = published, None

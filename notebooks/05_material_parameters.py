@@ -17,7 +17,7 @@
 profile = "quick"
 width = 50
 iterations = 2400
-refinements = 20
+lm_steps = 20
 train_start = 1000
 train_stop = 10000
 validation_stop = 11000
@@ -44,6 +44,7 @@ from matplotlib import pyplot as plt
 
 from spinode.analysis import plots
 from spinode.paper import authors
+from spinode.paper.models import MODELS
 from spinode.devices.drives import PulseSequence
 from spinode.errors import SpinodeError
 from spinode.neural_ode.forecast import ForecastWarning, forecast
@@ -110,21 +111,20 @@ history = fit(
     train=(train_start, train_stop),
     validation=(train_stop, validation_stop),
     iterations=iterations,
-    refinements=refinements,
+    lm_steps=lm_steps,
     patience=12,
     seed=seed,
     checkpoint=checkpoint,
 )
-checkpoint.unlink()
 model.save(out.data / "material_parameters" / "pair.pt")
 
 # %% [markdown]
 # ## Forecast of the training stretch and beyond
 
 # %%
-models = {"k = 2": model}
-if authors.locate(authors.MODELS["pair"].path):
-    models["published"] = authors.MODELS["pair"].load()
+models = {"k2": model}
+if MODELS["pair"].here:
+    models["published"] = MODELS["pair"].load()
 
 truth = signal.isel(time=slice(train_start, None))
 runs = {
@@ -137,7 +137,7 @@ for name, run in runs.items():
     aligned = run.reindex(time=truth.time, method="nearest", tolerance=spacing / 2).mz.values
     errors[name] = {
         "training": nrmse(aligned[:split], truth.mz.values[:split]),
-        "held out": nrmse(aligned[split:], truth.mz.values[split:]),
+        "held_out": nrmse(aligned[split:], truth.mz.values[split:]),
     }
 display(pd.DataFrame(errors).T.rename_axis("NRMSE").style.format("{:.2%}"))
 
@@ -215,10 +215,10 @@ differences = {
 summary = pd.DataFrame(
     {
         key: {
-            "mean, bin rule": difference["bin"].mean(),
-            "largest, bin rule": difference["bin"].max(),
-            "mean, fit": difference["fit"].mean(),
-            "largest, fit": difference["fit"].max(),
+            "bin_mean": difference["bin"].mean(),
+            "bin_largest": difference["bin"].max(),
+            "fit_mean": difference["fit"].mean(),
+            "fit_largest": difference["fit"].max(),
         }
         for key, difference in differences.items()
     }
@@ -245,14 +245,14 @@ display(pd.DataFrame(traces).T.style.format({"NRMSE": "{:.2%}", "MSE": "{:.1e}"}
 figure, axes = plt.subplots(3, 2, figsize=(10, 8.4), height_ratios=(1, 1.5, 0.8))
 end = float(truth.time[-1])
 plots.lines(axes[0, 0], {"micromagnetics": truth, **runs}, "mz", (end - 4e-9, end))
-axes[0, 0].set_title(f"a  held out, NRMSE {errors['k = 2']['held out']:.1%}")
+axes[0, 0].set_title(f"a  held out, NRMSE {errors['k2']['held_out']:.1%}")
 axes[0, 0].legend(fontsize=7, ncols=3)
 ringing = next(iter(tests))
 drive, reference = tests[ringing]
 frequency, amplitude = spectrum(reference.mz.values[200:800], spacing)
-ours = spectrum(responses[ringing, "k = 2"].mz.values[200:800], spacing)[1]
+ours = spectrum(responses[ringing, "k2"].mz.values[200:800], spacing)[1]
 axes[0, 1].plot(frequency / 1e9, amplitude, color="black", alpha=0.45, linewidth=2.6)
-axes[0, 1].plot(frequency / 1e9, ours, color=plots.COLORS["k = 2"])
+axes[0, 1].plot(frequency / 1e9, ours, color=plots.COLORS["k2"])
 axes[0, 1].set(xlim=(0, 30), xlabel="frequency (GHz)", ylabel="amplitude")
 axes[0, 1].set_title(f"b  spectrum of the first step, {ringing}")
 
@@ -357,7 +357,7 @@ pn.Column(Ku, Dind, ring)
 warnings.simplefilter("ignore", ForecastWarning)
 points = []
 for test, (drive, _) in tests.items():
-    for value, error in differences[test, "k = 2"]["fit"].items():
+    for value, error in differences[test, "k2"]["fit"].items():
         pair = {drive.swept: value, drive.pulsed: drive.rest}
         points.append({**pair, "error": error})
 
@@ -409,25 +409,38 @@ points.hvplot.scatter(x="Ku", y="Dind", c="error", cnorm="log", size=80, width=6
 # %% [markdown]
 # ## What was found
 
+
 # %%
+def by_test(values):
+    """Return values by test, then by model."""
+    nested = {}
+    for (test, name), value in values.items():
+        parameter, origin = test.split(", ")
+        key = f"{'ku' if parameter == 'Ku' else 'd'}_{origin}"
+        nested.setdefault(key, {})[name] = value
+    return nested
+
+
 metrics = {
     "data": source,
-    "training_seconds": float(history.seconds[-1]),
+    "training_s": float(history.seconds[-1]),
+    "train_mse": {"k2": float(history.train_mse.min())},
     "nrmse": errors,
-    "frequency_error_ghz": {
-        f"{test}, {name}": row.to_dict() for (test, name), row in summary.iterrows()
-    },
-    "test_traces": {f"{test}, {name}": errors for (test, name), errors in traces.items()},
-    "outside_error_ghz": points.to_dict("records"),
+    "frequency_error_ghz": by_test({key: row.to_dict() for key, row in summary.iterrows()}),
+    "test_nrmse": by_test({key: found["NRMSE"] for key, found in traces.items()}),
+    "test_mse": by_test({key: found["MSE"] for key, found in traces.items()}),
+    "outside": points.rename(
+        columns={"Ku": "ku_j_m3", "Dind": "d_j_m2", "error": "error_ghz"}
+    ).to_dict("records"),
 }
 out.write_metrics("material_parameters", metrics)
-inside = summary.xs("k = 2", level="model")
+inside = summary.xs("k2", level="model")
 display(
     Markdown(
         "\n".join(
-            f"- **{test}**: mean error {row['mean, bin rule']:.3f} GHz by the paper's rule, "
-            f"{row['mean, fit']:.3f} GHz by the fit; "
-            f"{'every' if row['largest, bin rule'] <= 0.1954 else 'not every'} point is within "
+            f"- **{test}**: mean error {row['bin_mean']:.3f} GHz by the paper's rule, "
+            f"{row['fit_mean']:.3f} GHz by the fit; "
+            f"{'every' if row['bin_largest'] <= 0.1954 else 'not every'} point is within "
             "one bin of 0.195 GHz."
             for test, row in inside.iterrows()
         )

@@ -40,7 +40,8 @@ from spinode.neural_ode import noise, sde
 from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.training import fit
-from spinode.paper import authors
+from spinode.paper.claims import claimed
+from spinode.paper.models import MODELS
 from spinode.speech import calibration, corpora, figures, multiplexing
 from spinode.speech.experiment import FRONT_ENDS, experiment
 from spinode.workflow.workbook import outputs
@@ -89,9 +90,9 @@ plt.show()
 
 # %%
 twins = {
-    name: authors.MODELS[f"oscillator_{name}"].load()
+    name: MODELS[f"oscillator_{name}"].load()
     for name in FRONT_ENDS
-    if authors.locate(authors.MODELS[f"oscillator_{name}"].path)
+    if MODELS[f"oscillator_{name}"].here
 }
 other_drive = calibration.random_drive(20_000, seed=1)
 response_nrmse = {}
@@ -155,7 +156,7 @@ for name, k in [("cochlear", k) for k in delays] + [("spectrogram", most)]:
     models[name, k], histories[name, k] = trained(name, k)
 
 # %%
-claim = authors.CLAIMS["fig5"]["training_mse"]
+claim = claimed("oscillator_k2_train_mse")
 figure, ax = plt.subplots(figsize=(7, 3.2))
 plots.loss_curves(ax, {f"k{k}": histories["cochlear", k] for k in delays}, claim)
 ax.legend()

@@ -32,6 +32,7 @@ from spinode.neural_ode import sde
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.noise import input_noise_strength
 from spinode.paper import authors
+from spinode.paper.models import MODELS
 from spinode.speech import calibration, corpora, figures
 from spinode.speech.experiment import FRONT_ENDS, experiment
 from spinode.speech.multiplexing import forecast_states, simulate_states
@@ -109,9 +110,7 @@ display(pd.concat(rates, axis=1).T.rename(plots.label, level=1).style.format("{:
 levels = {"cochlear": [0.0, *cochlear_noise], "spectrogram": [0.0, *spectrogram_noise]}
 published = {name: authors.recognition_rates(name) for name in bench}
 twins = {
-    name: authors.MODELS[f"oscillator_{name}"].load()
-    for name in bench
-    if authors.locate(authors.MODELS[f"oscillator_{name}"].path)
+    name: MODELS[f"oscillator_{name}"].load() for name in bench if MODELS[f"oscillator_{name}"].here
 }
 comparable = {
     name: utterances == 10 and name in twins and "neural_ode_noise" in published[name]

@@ -110,7 +110,7 @@ best = runs.loc[runs.nrmse_heldout.idxmin()]
 metrics = {
     "points": len(runs),
     "failed": int((runs.point_error != "").sum()),
-    "median_nrmse_heldout": {f"k = {k}": float(value) for k, value in medians.items()},
+    "median_nrmse_heldout": {f"k{k}": float(value) for k, value in medians.items()},
     "best": {name: best[name].item() for name in [*columns, "nrmse_heldout"]},
 }
 out.write_metrics("sweep", metrics)

@@ -24,7 +24,8 @@ def code_version(source: str) -> str:
     """Return a fingerprint of Python source and of the spinode modules that it imports.
 
     Modules count that are imported directly or by another one that counts, inside functions too,
-    so that work on one part of the package leaves results of the others valid.
+    so that work on one part of the package leaves results of the others valid. So do the tables
+    that lie beside a module and are named in it.
 
     Parameters
     ----------
@@ -32,10 +33,21 @@ def code_version(source: str) -> str:
         Text of a notebook.
     """
     fingerprint = hashlib.sha256(source.encode())
-    for path in sorted(modules(source)):
+    for path in sorted(package_files(source)):
         fingerprint.update(path.relative_to(_PACKAGE).as_posix().encode())
         fingerprint.update(path.read_bytes())
     return fingerprint.hexdigest()
+
+
+def package_files(source: str) -> set[Path]:
+    """Return the `modules` of Python ``source`` and the tables beside them that they name."""
+    found = modules(source)
+    named = set()
+    for path in found:
+        text = path.read_text("utf-8")
+        tables = (one for one in path.parent.iterdir() if one.is_file() and one.suffix != ".py")
+        named |= {one for one in tables if f'"{one.name}"' in text}
+    return found | named
 
 
 def modules(source: str) -> set[Path]:

@@ -1,5 +1,7 @@
 """Fixtures shared by all tests."""
 
+import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -18,3 +20,18 @@ def paper_data() -> Path:
         if (folder / "Mumax3_simulations").is_dir():
             return folder
     pytest.skip("the authors' data are not here: run 'spinode fetch paper'")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, Debian's or the one that SPINODE_CHROMIUM names."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: .[browser]")
+    path = os.environ.get("SPINODE_CHROMIUM") or shutil.which("chromium")
+    if not path:
+        pytest.skip("no chromium here: name one by SPINODE_CHROMIUM")
+    quiet = ("background-networking", "component-update", "sync", "quic", "gpu")
+    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    with playwright.sync_playwright() as session:
+        chromium = session.chromium.launch(executable_path=path, args=flags)
+        yield chromium
+        chromium.close()

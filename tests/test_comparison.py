@@ -1,83 +1,196 @@
 """The comparison page: verdicts, and that nobody has typed a number into it."""
 
 import json
-import shutil
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from spinode.errors import InputError
 from spinode.paper import comparison
-from spinode.paper.comparison import Claim
+from spinode.paper.claims import Claim, claimed, claims
+from spinode.paper.comparison import ResultMissing, verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 
-
-def claim(paper, rule="at most", **options):
-    return Claim(
-        "2", "error", paper, lambda r: r["training"]["mse"], "{:.1e}", str, rule, **options
-    )
+ONE = Claim(
+    figure="2",
+    quantity="one",
+    label="error",
+    paper=1.0,
+    said="",
+    format="{:.1e}",
+    rule="at_most",
+    tolerance=0.1,
+    key="training.nrmse.k2",
+    computed_from="{training.data}, cells of {training.cell} m",
+    data="MuMax3",
+    absent="",
+    source="their table",
+    why="",
+)
 
 
 @pytest.mark.parametrize(
-    ("rule", "ours", "verdict"),
+    ("rule", "ours", "expected"),
     [
-        ("at most", 0.9, "reproduced"),
-        ("at most", 0.5, "better"),
-        ("at most", 1.1, "differs: coarse cells"),
-        ("at least", 1.0, "reproduced"),
-        ("at least", 2.0, "better"),
-        ("at least", 0.9, "differs: coarse cells"),
+        ("at_most", 0.9, "reproduced"),
+        ("at_most", 0.5, "better"),
+        ("at_most", 1.1, "differs: coarse cells"),
+        ("at_most", float("inf"), "differs: coarse cells"),
+        ("at_least", 1.0, "reproduced"),
+        ("at_least", 2.0, "better"),
+        ("at_least", 0.9, "differs: coarse cells"),
+        ("over", 20.0, "reproduced"),
+        ("over", 0.9, "differs: coarse cells"),
         ("near", 1.05, "reproduced"),
         ("near", 0.85, "differs: coarse cells"),
-        ("above", 1.1, "reproduced"),
-        ("above", 0.9, "differs: coarse cells"),
+        ("reaches", 0.1, "reached"),
+        ("reaches", 1.1, "not reached: coarse cells"),
+        ("fails", 1.1, "reproduced"),
+        ("fails", float("inf"), "reproduced"),
+        ("fails", 0.9, "differs: coarse cells"),
+        ("shown", 0.1, ""),
     ],
 )
-def test_verdicts(rule, ours, verdict):
-    assert claim(1.0, rule, tolerance=0.1, why="coarse cells").verdict(ours) == verdict
+def test_verdicts(rule, ours, expected):
+    claim = replace(ONE, rule=rule, why="coarse cells")
+    assert verdict(claim, 1.0, ours, "MuMax3, published") == expected
+
+
+@pytest.mark.parametrize("rule", ["at_most", "at_least", "over", "near", "reaches", "fails"])
+def test_other_data_have_no_verdict(rule):
+    for ours in (0.01, 1.0, 100.0):
+        said = verdict(replace(ONE, rule=rule), 1.0, ours, "embedded engine")
+        assert said == "not compared: the paper has MuMax3"
 
 
 def test_words_of_the_paper_are_not_beaten():
-    one = claim(1.0, said="curves on each other")
-    assert one.claimed() == "curves on each other"
-    assert one.verdict(0.1) == "reproduced"
-    assert one.verdict(1.1) == "differs"
+    one = replace(ONE, said="the same run")
+    assert verdict(one, 1.0, 0.1, "MuMax3") == "reproduced"
+    assert verdict(one, 1.0, 1.1, "MuMax3") == "differs"
 
 
-def test_only_what_was_computed_is_compared(tmp_path):
-    for profile, mse in (("quick", 1e-2), ("paper", 1e-5)):
-        folder = tmp_path / "results" / profile
-        folder.mkdir(parents=True)
-        text = json.dumps({"data": "a table", "train_mse": {"k = 2": mse, "k = 1": None}})
-        (folder / "training.json").write_text(text)
-    table = comparison.compare(tmp_path)
-    (row,) = table.to_dict("records")
-    assert row["here, quick profile"] == "1.0e-02"
-    assert row["here, paper profile"] == "1.0e-05"
-    assert (row["verdict"], row["computed from"]) == ("better", "a table")
-    assert comparison.markdown(table).count("\n") == 3
+def test_a_claim_of_an_unknown_rule_or_without_a_number_is_refused():
+    with pytest.raises(InputError, match="no rule 'at most'"):
+        replace(ONE, rule="at most")
+    with pytest.raises(InputError, match="needs a number"):
+        replace(ONE, paper=None)
+    with pytest.raises(InputError, match="no number called 'speed'"):
+        claimed("speed")
 
-    readme = tmp_path / "README.md"
-    marks = f"{comparison._START}\nold\n{comparison._END}"
-    readme.write_text(f"# A\n\n{marks}\n\nThe end.\n")
-    comparison.publish(tmp_path)
-    summary = (tmp_path / "results" / "summary.md").read_text()
-    assert "1.0e-05" in summary
-    assert summary in readme.read_text()
-    assert readme.read_text().startswith("# A\n") and readme.read_text().endswith("The end.\n")
-    comparison.publish(tmp_path)
-    assert readme.read_text().count("1.0e-05") == 1
+
+def test_the_table_of_claims_holds_together():
+    quantities = [claim.quantity for claim in claims()]
+    assert len(set(quantities)) == len(quantities)
+    for claim in claims():
+        assert re.fullmatch("[a-z][a-z0-9_]*", claim.quantity)
+        assert claim.source
+        claim.format.format(1.0)
+    assert claimed("one_skyrmion_k2_train_mse") == 1e-3
+
+
+# --- the table ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A workbook with one claim and two profiles; returns a function that compares."""
+    known = [ONE]
+    monkeypatch.setattr(comparison, "claims", lambda: known)
+
+    def compare(*changed, **profiles):
+        known[:] = changed or [ONE]
+        for profile, training in profiles.items():
+            folder = tmp_path / "results" / profile
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "training.json").write_text(json.dumps(training))
+        return comparison.compare(tmp_path, profiles).set_index("profile")
+
+    compare.root = tmp_path
+    return compare
+
+
+def result(nrmse, data="MuMax3", cell=1e-9, **more):
+    return {"data": data, "cell": cell, "nrmse": nrmse, **more}
+
+
+def test_every_profile_has_its_own_verdict_and_source(book):
+    table = book(quick=result({"k2": 1e-5}, "embedded", 2e-9), paper=result({"k2": 2.0}))
+    assert table.ours.to_dict() == {"quick": "1.0e-05", "paper": "2.0e+00"}
+    assert table.verdict.to_dict() == {
+        "quick": "not compared: the paper has MuMax3",
+        "paper": "differs",
+    }
+    assert table.computed_from["quick"] == "embedded, cells of 2e-09 m"
+
+
+def test_the_median_of_the_seeds_is_compared(book):
+    table = book(paper=result({"k2": [0.4, None, 0.2, 0.9, 0.1]}))
+    assert table.ours["paper"] == "4.0e-01 (5 seeds: 1.0e-01 to inf)"
+    assert table.verdict["paper"] == "better"
+
+
+def test_a_result_of_the_authors_weights_can_stand_for_the_paper(book):
+    claim = replace(ONE, paper="training.nrmse.published")
+    table = book(claim, paper=result({"k2": 0.4, "published": 0.5}))
+    assert (table.paper["paper"], table.verdict["paper"]) == ("5.0e-01", "reproduced")
+
+
+def test_a_missing_result_is_an_error_unless_the_claim_says_what_may_be_absent(book):
+    renamed = result({"k = 2": 0.1})
+    with pytest.raises(ResultMissing, match=r"results/quick lacks training\.nrmse\.k2"):
+        book(quick=renamed)
+    with pytest.raises(ResultMissing, match="spinode run training --profile quick"):
+        book(quick={})
+    assert book(replace(ONE, absent="the authors' weights"), quick=renamed).empty
+
+
+def test_the_readme_holds_the_table_between_its_marks(book):
+    book(quick=result({"k2": 1e-5}), paper=result({"k2": 2.0}))
+    readme = book.root / "README.md"
+    readme.write_text(f"# A\n\n{comparison._START}\nold\n{comparison._END}\n\nThe end.\n")
+    comparison.publish(book.root)
+    summary = (book.root / "results" / "summary.md").read_text()
+    assert "cells of 1e-09 m" in summary
+    assert "their table" in summary
+    text = comparison.readme(book.root)
+    assert text.startswith("# A\n") and text.endswith("The end.\n") and "old" not in text
+    assert text.count("1.0e-05: **better**") == 1
+    assert "cells of" not in text
+    readme.write_text(text)
+    assert comparison.readme(book.root) == text
+    readme.write_text("# A README without marks")
     with pytest.raises(InputError, match="no place for the summary"):
-        comparison.insert("# A README without markers", summary)
+        comparison.readme(book.root)
 
 
-def test_summary_and_readme_are_what_the_results_say(tmp_path):
-    """Fails when a number was typed, or the report was not run after the results changed."""
-    shutil.copytree(ROOT / "results", tmp_path / "results")
-    shutil.copy(ROOT / "README.md", tmp_path)
-    comparison.publish(tmp_path)
-    for name in ("results/summary.md", "README.md"):
-        assert (tmp_path / name).read_text() == (ROOT / name).read_text(), (
-            f"{name} disagrees with results/: run 'spinode run 08_paper_against_workbook'"
-        )
+# --- what is committed ----------------------------------------------------------------------
+
+
+def test_readme_holds_what_the_results_say():
+    """Fails when a number was typed, or the results changed and nobody renewed the README."""
+    assert (ROOT / "README.md").read_text() == comparison.readme(ROOT), (
+        "README.md disagrees with results/: run 'spinode readme'"
+    )
+    assert (ROOT / "results" / "summary.md").read_text() == comparison.summary(ROOT), (
+        "results/summary.md disagrees with results/: run 'spinode readme'"
+    )
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("results/*/*.json")), ids=str)
+def test_results_are_named_by_identifiers(path):
+    def names(value):
+        if isinstance(value, dict):
+            yield from value
+        for one in value.values() if isinstance(value, dict) else value:
+            if isinstance(one, dict | list):
+                yield from names(one)
+
+    captions = [
+        name
+        for name in names(json.loads(path.read_text()))
+        if not re.fullmatch("[a-z][a-z0-9_]*", name)
+    ]
+    assert not captions, "see 'Its results' in docs/extending.md"

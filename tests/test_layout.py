@@ -68,7 +68,6 @@ LARGE = {
     "workflow/sweep.py",
     "workflow/workbook.py",
     "micromagnetics/mumax3.py",
-    "paper/authors.py",
 }
 
 

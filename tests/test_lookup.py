@@ -13,6 +13,7 @@ from spinode.neural_ode.model import SpinODE
 from spinode.paper import authors
 from spinode.paper.digitized import digitized
 from spinode.paper.lookup import AccumulatedLookup, divide, stage_times, with_delays_as_inputs
+from spinode.paper.models import MODELS
 from spinode.reservoir.readout import gaussian_mask, multiplex, train_readout, virtual_nodes
 from spinode.reservoir.tasks import mackey_glass
 
@@ -109,7 +110,7 @@ def test_the_digitized_curves_are_those_of_the_paper():
 @pytest.mark.parametrize("protocol", [ONE_SKYRMION, FOUR_SKYRMIONS], ids=lambda one: one.name)
 def test_with_their_look_up_their_weights_give_their_curves(protocol, paper_data, monkeypatch):
     monkeypatch.setattr(authors, "folder", lambda: paper_data)
-    model = authors.MODELS[protocol.name].load()
+    model = MODELS[protocol.name].load()
     series = np.loadtxt(authors.locate(authors.MACKEY_GLASS_SERIES))
     task = mackey_glass(series, np.arange(1, 41))
     plan = protocol.reservoir

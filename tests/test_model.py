@@ -9,7 +9,7 @@ import torch
 from spinode.devices.protocols import PAIR
 from spinode.errors import InputError
 from spinode.neural_ode.model import SpinODE
-from spinode.paper import authors
+from spinode.paper.models import MODELS, import_checkpoint
 from spinode.trajectory import Channel
 
 MZ = Channel("mz", "1", 0.77, 0.1)
@@ -100,8 +100,8 @@ def test_bad_values():
 
 
 def test_published_checkpoints(paper_data):
-    for published in authors.MODELS.values():
-        model = authors.import_checkpoint(paper_data / published.path, **published.units)
+    for published in MODELS.values():
+        model = import_checkpoint(paper_data / published.path, **published.units)
         state = torch.load(paper_data / published.path, weights_only=True)["model_state_dict"]
         assert model.k == 2
         assert torch.equal(model.f[0].weight, state["ext0.0.weight"])
@@ -109,9 +109,9 @@ def test_published_checkpoints(paper_data):
 
 
 def test_checkpoint_with_the_wrong_inputs(paper_data, tmp_path):
-    path = paper_data / authors.MODELS["pair"].path
+    path = paper_data / MODELS["pair"].path
     with pytest.raises(InputError, match="6 input columns for k = 2"):
-        authors.import_checkpoint(path, MZ, (KU,), **TIMES)
+        import_checkpoint(path, MZ, (KU,), **TIMES)
     torch.save({"weights": 1}, tmp_path / "other.pkl")
     with pytest.raises(InputError, match="no checkpoint"):
-        authors.import_checkpoint(tmp_path / "other.pkl", MZ, (KU,), **TIMES)
+        import_checkpoint(tmp_path / "other.pkl", MZ, (KU,), **TIMES)

@@ -8,7 +8,7 @@ import xarray as xr
 
 from spinode.devices.oscillator import WORKING_POINTS, NanoOscillator, simulate
 from spinode.errors import InputError
-from spinode.paper import authors
+from spinode.paper.models import MODELS, import_checkpoint
 from spinode.speech import calibration
 
 STEPS = np.array([-0.3, -0.1, 0.1, 0.3])  # V
@@ -28,8 +28,8 @@ def step_to(volts):
 @pytest.fixture(scope="module", params=WORKING_POINTS)
 def working_point(request, paper_data):
     """Return an embedded oscillator and the authors' network of the real one, at one setting."""
-    published = authors.MODELS[f"oscillator_{request.param}"]
-    twin = authors.import_checkpoint(paper_data / published.path, **published.units)
+    published = MODELS[f"oscillator_{request.param}"]
+    twin = import_checkpoint(paper_data / published.path, **published.units)
     return WORKING_POINTS[request.param], twin
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from spinode.errors import InputError, SpinodeError
 from spinode.paper import authors
+from spinode.paper.models import import_checkpoint
 from spinode.trajectory import Channel
 
 
@@ -70,6 +71,6 @@ def test_what_is_no_checkpoint_is_refused_in_one_sentence(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"params\.pkl") as caught:
-        authors.import_checkpoint(path, Channel("mz", "1"), (), sample_spacing=1.0, time_scale=1.0)
+        import_checkpoint(path, Channel("mz", "1"), (), sample_spacing=1.0, time_scale=1.0)
     assert "\n" not in str(caught.value)
     assert "set to `False`" not in str(caught.value)  # PyTorch's advice to run what a file holds

@@ -1,15 +1,17 @@
 """The pipeline: its stages fit the notebooks and profiles, and its data can be shared."""
 
+import ast
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from spinode import provenance
-from spinode.workflow import workbook
+from spinode.workflow import pipeline, workbook
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.py"))
@@ -80,22 +82,73 @@ def test_data_go_to_a_remote_and_come_back(tmp_path):
     assert status.stdout == ""
 
 
-# Modules that neither compute nor change a result: where files lie, how notebooks run, what they
-# say and draw. `authors` only says which published file is which; the files are dependencies.
-HARMLESS = {"errors", "files", "authors", "looks", "plots", "provenance", "workbook"}
-
-
 @pytest.mark.parametrize("name", PIPELINE["stages"])
-def test_stages_depend_on_the_modules_that_compute_their_results(name):
-    stage = PIPELINE["stages"][name]
-    notebooks = [ROOT / one for one in stage["deps"] if one.startswith("notebooks/")]
-    source = "\n".join(path.read_text() for path in notebooks)
-    package = Path(provenance.__file__).parent
-    needed = {path.relative_to(package) for path in provenance.modules(source)}
-    computing = {
-        "spinode/micromagnetics" if path.parts[0] == "micromagnetics" else f"spinode/{path}"
-        for path in needed
-        if path.name != "__init__.py" and path.stem not in HARMLESS
-    }
-    listed = {one for one in stage["deps"] if one.startswith("spinode/")}
-    assert computing <= listed, f"stage {name} of dvc.yaml lacks {sorted(computing - listed)}"
+def test_a_stage_lists_exactly_the_modules_that_its_notebooks_import(name):
+    listed = pipeline.stages((ROOT / "dvc.yaml").read_text())[name]
+    assert listed == PIPELINE["stages"][name]["deps"]
+    notebooks = [ROOT / one for one in listed if one.startswith("notebooks/")]
+    modules = [one for one in listed if one.startswith("spinode/")]
+    assert modules == pipeline.dependencies(notebooks), "run 'make pipeline'"
+
+
+def test_a_pipeline_is_renewed_after_an_import_has_changed(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_one.py").write_text("from spinode.speech import cochlea\n")
+    text = (
+        "stages:\n  one:\n    cmd: spinode run notebooks/01_one.py\n    deps:\n"
+        "      - notebooks/01_one.py\n      - spinode/devices/drives.py\n      - data/published\n"
+        "    outs:\n      - data/quick/one\n"
+    )
+    after = pipeline.renewed(text, tmp_path)
+    deps = YAML(typ="safe").load(after)["stages"]["one"]["deps"]
+    assert deps[0] == "notebooks/01_one.py"
+    assert "spinode/speech/cochlea.py" in deps
+    assert "spinode/devices/drives.py" not in deps
+    assert deps[-1] == "data/published"
+    assert after.endswith("    outs:\n      - data/quick/one\n")
+    assert pipeline.renewed(after, tmp_path) == after
+
+
+def imported(path):
+    """Packages that a text of Python imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+# Packages whose distribution has another name.
+DISTRIBUTIONS = {
+    "IPython": "ipython",
+    "PIL": "pillow",
+    "axe_playwright_python": "axe-playwright-python",
+    "ruamel": "ruamel.yaml",
+    "websocket": "websocket-client",
+}
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [
+        ("spinode", ["archive", "book"]),
+        ("notebooks", []),
+        ("benchmarks", ["bench"]),
+        ("tests", ["test", "book", "browser"]),
+    ],
+)
+def test_what_is_imported_is_declared(folder, extras):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = list(project["dependencies"])
+    for extra in extras:
+        wanted += project["optional-dependencies"].get(extra, [])
+    declared = {canonical(re.match(r"[\w.-]+", one)[0]) for one in wanted}
+    texts = list((ROOT / folder).rglob("*.py"))
+    own = {"spinode", *(path.stem for path in texts), *sys.stdlib_module_names}
+    for path in texts:
+        for name in set(imported(path)) - own:
+            assert canonical(DISTRIBUTIONS.get(name, name)) in declared, f"{path}: {name}"
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()

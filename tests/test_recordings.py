@@ -1,98 +1,218 @@
-"""What a neural ODE learns from: units, stretches, and whose signal it is."""
+"""Recordings of a user's own: files, units, a look, and what a forecast leaves over."""
 
-from dataclasses import replace
-
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.io
 import xarray as xr
+from scipy import signal
 
-from spinode.devices.drives import RandomSinePair
-from spinode.devices.learning import OSCILLATOR
-from spinode.devices.protocols import KU_TEST, ONE_SKYRMION, PAIR, PROTOCOLS
 from spinode.errors import InputError
-from spinode.micromagnetics.recording import describe
-from spinode.neural_ode.model import SpinODE
-from spinode.paper import authors
-from spinode.paper.recordings import TABLES, as_described, recording
-from spinode.trajectory import label, save
+from spinode.recordings.look import look
+from spinode.recordings.readers import read_recording
+from spinode.recordings.residuals import residual_test
+from spinode.recordings.units import of_column, to_si
 
-LEARNED = [one for one in PROTOCOLS.values() if one.learning]
-
-
-def test_units_are_the_papers():
-    """Normalized: (mz - mz(0)) * 10, (Ku - 8e5) / 2e5, 0.025 a sample; volts * 10, 0.0125."""
-    model = SpinODE(**ONE_SKYRMION.learning.units(0.768))
-    assert model.output.normalize(0.868) == pytest.approx(1.0)
-    assert model.normalize_inputs(np.array([[1e6]])) == pytest.approx(1.0)
-    assert model.step == pytest.approx(0.025)
-    pair = SpinODE(**PAIR.learning.units(0.9))
-    assert pair.normalize_inputs(np.array([[8.5e5, 3.4e-3]])) == pytest.approx(1.0)
-    oscillator = SpinODE(**OSCILLATOR.units())
-    assert (oscillator.output.normalize(0.1), oscillator.step) == pytest.approx((1.0, 0.0125))
+COLUMNS = {"output": "v_mV", "inputs": ["drive_mV"], "time": "time_us"}
 
 
-@pytest.mark.parametrize("protocol", LEARNED, ids=lambda one: one.name)
-def test_stretches_follow_one_another_within_the_drive(protocol):
-    learning = protocol.learning
-    assert learning.train[1] == learning.validation[0]
-    assert learning.validation[1] == learning.held_out[0]
-    last = learning.held_out[1] * learning.sample_spacing
-    assert last <= protocol.drive.duration * (1 + 1e-9)
-
-
-def simulated_in(folder, drive, duration=20e-12):
-    """Leave a short run under ``folder``, as notebook 01 does; return where to look for it."""
-    time = 2.5e-12 * np.arange(round(duration / 2.5e-12) + 1)
-    columns = {"mz": ("time", 0.77 + 1e-3 * np.arange(time.size))}
-    columns |= {name: ("time", values) for name, values in drive.sample(time).items()}
-    attributes = {"engine": "embedded", "drive": describe(drive)}
-    save(label(xr.Dataset(columns, {"time": time}, attributes)), folder / "pair.nc")
-    return folder.joinpath
-
-
-def test_a_run_of_ones_own_comes_with_the_drive_it_had(tmp_path):
-    driven = RandomSinePair(
-        *(
-            replace(one, amplitude=0.5 * one.amplitude)
-            for one in (PAIR.drive.first, PAIR.drive.second)
-        )
+@pytest.fixture
+def table():
+    generator = np.random.default_rng(0)
+    drive = generator.normal(size=200)
+    return pd.DataFrame(
+        {"time_us": 10 + 0.5 * np.arange(200), "drive_mV": drive, "v_mV": np.cumsum(drive)}
     )
-    found = recording(PAIR, simulated_in(tmp_path, driven), published=False)
-    assert found.drive == driven
-    assert "notebook 01" in found.source
-    np.testing.assert_allclose(np.diff(found.signal.time), PAIR.learning.sample_spacing)
-    sampled = found.drive.sample(found.signal.time.values)
-    np.testing.assert_allclose(found.signal.Dind, sampled["Dind"], rtol=1e-3)
-    kept = recording(PAIR, tmp_path.joinpath, published=False, samples=2).signal
-    assert kept.sizes["time"] == 3
-    longer = recording(PAIR, tmp_path.joinpath, published=False, samples=10**6).signal
-    assert longer.sizes["time"] == found.signal.sizes["time"]
 
 
-def test_every_drive_survives_its_description():
-    import json
+def written(table, path):
+    if path.suffix == ".csv":
+        table.to_csv(path, index=False)
+    elif path.suffix == ".tsv":
+        table.to_csv(path, index=False, sep="\t")
+    elif path.suffix == ".mat":
+        scipy.io.savemat(path, {name: table[name].to_numpy() for name in table})
+    elif path.suffix == ".npz":
+        np.savez(path, **{name: table[name].to_numpy() for name in table})
+    elif path.suffix == ".nc":
+        xr.Dataset({name: ("row", table[name].to_numpy()) for name in table}).to_netcdf(path)
+    else:
+        with h5py.File(path, "w") as file:
+            for name in table:
+                file[name] = table[name].to_numpy()
+    return path
 
-    for protocol in LEARNED:
-        assert as_described(protocol.drive, json.loads(describe(protocol.drive))) == protocol.drive
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "h5", "nc", "mat", "npz"])
+def test_every_kind_of_file_gives_the_same_trajectory_in_si_units(kind, table, tmp_path):
+    read = read_recording(written(table, tmp_path / f"r.{kind}"), **COLUMNS)
+    np.testing.assert_allclose(read.time, 0.5e-6 * np.arange(200), atol=1e-15)
+    np.testing.assert_allclose(read.drive, 1e-3 * table.drive_mV)
+    np.testing.assert_allclose(read.v, 1e-3 * table.v_mV)
+    assert (read.v.units, read.drive.units, read.time.units) == ("V", "V", "s")
 
 
-def test_the_published_run_goes_first(paper_data, monkeypatch):
-    monkeypatch.setattr(authors, "folder", lambda: paper_data)
-    for protocol in (ONE_SKYRMION, PAIR):
-        found = recording(protocol, lambda name: pytest.fail("looked elsewhere"), samples=50)
-        assert "published" in found.source
-        assert found.drive == protocol.drive
-        # The first row is the rest that the published weights refer to.
-        assert float(found.signal.mz[0]) == pytest.approx(
-            authors.MODELS[protocol.name].rest, abs=1e-7
-        )
+def test_a_german_table_and_a_mumax3_table_are_read(table, tmp_path):
+    table.to_csv(tmp_path / "r.csv", index=False, sep=";", decimal=",")
+    assert read_recording(tmp_path / "r.csv", **COLUMNS).sizes["time"] == 200
+    lines = ["# t (s)\tmx ()\tmz ()\tKu1 (J/m3)"]
+    lines += [f"{5e-12 * n}\t0\t{0.7 + 1e-4 * n}\t{8e5 + n}" for n in range(60)]
+    (tmp_path / "table.txt").write_text("\n".join(lines) + "\n")
+    read = read_recording(
+        tmp_path / "table.txt", output="mz ()", inputs=["Ku1 (J/m3)"], time="t (s)"
+    )
+    assert read.Ku1.units == "J/m3"
+    assert float(read.time[-1]) == pytest.approx(59 * 5e-12)
 
 
-def test_bad_input(tmp_path):
-    with pytest.raises(InputError, match="does not train on 'ku_test'"):
-        recording(KU_TEST, tmp_path.joinpath)
-    with pytest.raises(InputError, match="there is no trajectory"):
-        recording(ONE_SKYRMION, tmp_path.joinpath, published=False)
-    with pytest.raises(InputError, match="lacks 'mz'; it has voltage"):
-        ONE_SKYRMION.learning.units(xr.Dataset({"voltage": ("time", np.ones(3))}))
-    assert set(TABLES) == {one.name for one in LEARNED}
+def test_structures_of_matlab_are_reached_by_their_fields(table, tmp_path):
+    values = {name: table[name].to_numpy() for name in table}
+    scipy.io.savemat(tmp_path / "r.mat", {"run": values})
+    names = {"output": "run.v_mV", "inputs": ["run.drive_mV"], "time": "run.time_us"}
+    assert read_recording(tmp_path / "r.mat", **names).sizes["time"] == 200
+
+
+def test_a_sample_time_stands_in_for_a_time_column(table, tmp_path):
+    path = written(table, tmp_path / "r.csv")
+    read = read_recording(path, output="v_mV", inputs=["drive_mV"], sample_time=2e-6)
+    assert float(read.time[1]) == 2e-6
+    named = read_recording(
+        path, output="v_mV", inputs=["drive_mV"], sample_time=1.0, units={"v_mV": "uV"}
+    )
+    np.testing.assert_allclose(named.v, 1e-6 * table.v_mV)
+
+
+def test_jitter_is_smoothed_out(tmp_path):
+    """A slow sine at jittered times comes out on the even grid."""
+    generator = np.random.default_rng(1)
+    grid = 1e-3 * np.arange(400)
+    time = grid + 1e-4 * generator.uniform(-1, 1, size=400) * (grid > 0) * (grid < grid[-1])
+    table = pd.DataFrame({"t_s": time, "u": np.cos(9 * time), "y": np.sin(9 * time)})
+    table.to_csv(tmp_path / "r.csv", index=False)
+    read = read_recording(tmp_path / "r.csv", output="y", inputs=["u"], time="t_s")
+    np.testing.assert_allclose(read.y, np.sin(9 * grid), atol=2e-5)
+
+
+def test_a_missing_output_is_kept_as_missing(table, tmp_path):
+    table.loc[7, "v_mV"] = np.nan
+    read = read_recording(written(table, tmp_path / "r.csv"), **COLUMNS)
+    assert np.flatnonzero(np.isnan(read.v.values)).tolist() == [7]
+
+
+def _set(row, column, value):
+    def change(table):
+        table[column] = table[column].astype(object)
+        table.loc[row, column] = value
+        return table
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="v_mV"), "no column 'v_mV'"),
+        (lambda t: t.rename(columns={"v_mV": "v_mW"}), "did you mean v_mW"),
+        (lambda t: t.assign(drive_mV=1.0), "drive_mV never changes; nothing can be learned"),
+        (lambda t: t.assign(v_mV=1.0), "v_mV never changes; there is no response"),
+        (lambda t: t.head(20), "holds 20 samples; at least 50"),
+        (_set(9, "drive_mV", np.nan), "the input drive_mV is missing or not a number at sample 9"),
+        (_set(9, "v_mV", "oops"), "line 11: 'oops' in column v_mV is not a number"),
+        (_set(9, "time_us", np.nan), "the time time_us is not a number at sample 9"),
+        (lambda t: t.drop(index=range(50, 90)), "jumps after sample 49"),
+        (lambda t: pd.concat([t, t]), "repeats or runs backwards after sample 199"),
+    ],
+)
+def test_bad_recordings_get_one_sentence(change, message, table, tmp_path):
+    path = written(change(table), tmp_path / "r.csv")
+    with pytest.raises(InputError, match=message) as caught:
+        read_recording(path, **COLUMNS)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_files_get_one_sentence(table, tmp_path):
+    with pytest.raises(InputError, match="cannot read"):
+        read_recording(tmp_path / "none.csv", **COLUMNS)
+    for name in ("r.mat", "r.h5", "r.npz"):
+        (tmp_path / name).write_text("not one of these")
+        with pytest.raises(InputError, match="cannot be read as"):
+            read_recording(tmp_path / name, **COLUMNS)
+    (tmp_path / "r.docx").write_text("a report")
+    with pytest.raises(InputError, match=r"files of kind \.docx are not read"):
+        read_recording(tmp_path / "r.docx", **COLUMNS)
+    path = written(table, tmp_path / "r.csv")
+    with pytest.raises(InputError, match="name the time column, or give the sample time"):
+        read_recording(path, output="v_mV", inputs=["drive_mV"])
+    with pytest.raises(InputError, match="positive number of seconds"):
+        read_recording(path, output="v_mV", inputs=["drive_mV"], sample_time=0.0)
+    with pytest.raises(InputError, match="unit 'furlong' is not known"):
+        read_recording(path, **COLUMNS, units={"v_mV": "furlong"})
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor", "base"),
+    [("ms", 1e-3, "s"), ("kHz", 1e3, "Hz"), ("mT", 1e-3, "T"), ("T", 1, "T"), ("m", 1, "m"),
+     ("kJ/m3", 1e3, "J/m3"), ("min", 60, "s"), ("%", 0.01, "1")],
+)  # fmt: skip
+def test_units(unit, factor, base):
+    assert to_si(unit) == (pytest.approx(factor), base)
+
+
+def test_an_index_is_no_unit():
+    assert of_column("u_m") == ("u_m", None)
+    assert of_column("i_bias") == ("i_bias", None)
+    assert of_column("time_s") == ("time", "s")
+
+
+def _resonator(noise=0.0, samples=20_000, nonlinear=0.0):
+    generator = np.random.default_rng(3)
+    drive = generator.normal(size=samples)
+    answer = signal.lfilter([0.1], [1, -1.6, 0.81], drive)
+    answer = answer + nonlinear * answer**2 + noise * answer.std() * generator.normal(size=samples)
+    return xr.Dataset(
+        {"u": ("time", drive), "y": ("time", answer)}, {"time": 1e-6 * np.arange(samples)}
+    )
+
+
+def test_the_linear_bound_is_the_noise_of_a_linear_device():
+    """With noise of a tenth of the signal, a perfect linear model has NRMSE 0.1/sqrt(1.01)."""
+    assert look(_resonator(0.1), output="y", inputs=["u"]).linear_bound == pytest.approx(
+        0.0995, abs=0.015
+    )
+    assert look(_resonator(), output="y", inputs=["u"]).linear_bound < 0.1
+    assert look(_resonator(nonlinear=1.0), output="y", inputs=["u"]).linear_bound > 0.3
+
+
+def test_noise_is_estimated_from_the_floor_of_the_spectrum():
+    run = _resonator(0.2)
+    truth = 0.2 * _resonator().y.values.std()
+    assert look(run, output="y", inputs=["u"]).noise == pytest.approx(truth, rel=0.2)
+
+
+def test_a_look_finds_what_an_experimenter_would_ask_about():
+    run = _resonator()
+    assert not look(run, output="y", inputs=["u"]).warnings
+    saturated = run.assign(y=run.y.clip(max=float(run.y.quantile(0.9))))
+    assert any("saturated" in one for one in look(saturated, output="y", inputs=["u"]).warnings)
+    drifting = run.assign(y=run.y + 8 * run.y.std() * run.time / run.time[-1])
+    assert any("not steady" in one for one in look(drifting, output="y", inputs=["u"]).warnings)
+    other = run.assign(u=("time", np.random.default_rng(9).normal(size=run.sizes["time"])))
+    assert any("right input" in one for one in look(other, output="y", inputs=["u"]).warnings)
+
+
+def test_residuals_of_white_noise_pass_and_missing_dynamics_do_not():
+    generator = np.random.default_rng(0)
+    noise, drive = generator.normal(size=(2, 20_000))
+    fine = residual_test(noise, drive)
+    assert fine.white > 0.94
+    assert fine.independent > 0.94
+    echo = noise + 0.2 * np.roll(drive, 3)
+    lacking = residual_test(echo, drive)
+    # What is left follows the input by three samples: correlation 0.2 / sqrt(1.04).
+    assert np.abs(lacking.cross[0]).argmax() == 3
+    assert lacking.cross[0, 3] == pytest.approx(0.2 / np.sqrt(1.04), abs=0.02)
+    coloured = signal.lfilter([1], [1, -0.9], noise)
+    assert residual_test(coloured, drive).white < 0.9
+    with pytest.raises(InputError, match="need 500 samples"):
+        residual_test(noise[:100], drive[:100])

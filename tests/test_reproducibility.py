@@ -62,7 +62,7 @@ def start(model):
 
 def trained(signal, gradient):
     """Weights after a short training: for the compiled gradient, both of its phases."""
-    short = {"iterations": 300, "refinements": 5} if gradient == "fused" else {"iterations": 3}
+    short = {"iterations": 300, "lm_steps": 5} if gradient == "fused" else {"iterations": 3}
     model = skyrmion()
     fit(
         model,

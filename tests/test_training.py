@@ -19,7 +19,7 @@ from spinode.devices.drives import HeldSequence
 from spinode.errors import InputError
 from spinode.neural_ode import _derivatives, _kernels, training
 from spinode.neural_ode.forecast import forecast
-from spinode.neural_ode.levenberg_marquardt import free_forecast
+from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt, free_forecast
 from spinode.neural_ode.model import SpinODE
 from spinode.trajectory import Channel
 
@@ -139,12 +139,12 @@ def test_sensitivities_equal_finite_differences():
         np.testing.assert_allclose(rows[:, i], numeric[stride - 1 :: stride], rtol=0, atol=1e-8)
 
 
-def test_refinement_descends_and_beats_adam():
+def test_levenberg_marquardt_descends_and_beats_adam():
     data = oscillator()
     plain, refined = duffing_model(), duffing_model()
     options = FAST | {"iterations": 300, "learning_rate": 1e-2}
     before = training.fit(plain, data, **options)
-    after = training.fit(refined, data, refinements=15, **options)
+    after = training.fit(refined, data, lm_steps=15, **options)
     steps = after.sel(iteration=slice(301, None))
     assert steps.sizes["iteration"] == 15
     assert (np.diff(steps.loss) < 0).all()
@@ -152,6 +152,30 @@ def test_refinement_descends_and_beats_adam():
     # One window as long as the stretch: what is minimized is the error of the free forecast,
     # at every fourth sample.
     assert steps.loss[-1] == pytest.approx(float(steps.train_mse[-1]), rel=0.2)
+
+
+def test_weight_decay_keeps_the_weights_of_levenberg_marquardt_small():
+    model = duffing_model()
+    stretch = training._Stretch("train", (0, 300), 1, model, oscillator(), None, "cubic")
+
+    def end(decay, steps=8):
+        solver = LevenbergMarquardt(
+            model, stretch.states, stretch.stages, window=300, stride=1, weight_decay=decay
+        )
+        at, values = weights(model), []
+        for _ in range(steps):
+            if (better := solver.step(at)) is None:
+                break  # a minimum
+            at, value = better
+            values.append(value)
+        assert (np.diff(values) < 0).all()
+        network = _kernels.padded(_kernels.unpack(at, model), np.float64)
+        ours = free_forecast(network, model.step, stretch.states[0], stretch.stages)
+        error = np.mean((ours - stretch.states[:, 0])[1:] ** 2)
+        assert value == pytest.approx(error + decay * at @ at)
+        return at @ at
+
+    assert end(1e4) < 1e-3 * end(0.1) < end(0.0)
 
 
 def test_patience_ends_each_phase():
@@ -164,7 +188,7 @@ def test_learns_to_forecast_what_it_has_not_seen():
     data = oscillator()
     model = duffing_model()
     options = FAST | {"iterations": 1000, "learning_rate": 1e-2, "validation": (400, 500)}
-    history = training.fit(model, data, refinements=20, **options)
+    history = training.fit(model, data, lm_steps=20, **options)
     assert history.loss[-1] < 1e-2 * history.loss[1]
     held_out = data.isel(time=slice(500, 600))
     run = forecast(model, held_out, initial=held_out, interpolation="cubic")
@@ -204,7 +228,7 @@ def test_seeds_in_parallel_equal_single_trainings(tmp_path):
         expected = training.fit(alone, data, seed=seed, **FAST)
         np.testing.assert_allclose(weights(parallel), weights(alone), rtol=0, atol=1e-12)
         np.testing.assert_allclose(history.loss, expected.loss, rtol=1e-9)
-        assert (tmp_path / f"train_seed{seed}.checkpoint").exists()
+    assert not list(tmp_path.iterdir())  # done, so no longer needed
 
 
 def test_target_ends_the_training_early():
@@ -222,7 +246,7 @@ SCRIPT = """
     from spinode.neural_ode import training
     training._CHECKPOINT_SECONDS = 0.05
     model = t.duffing_model()
-    arguments = t.FAST | {{"iterations": 1500, "refinements": 60, "validation": (400, 500)}}
+    arguments = t.FAST | {{"iterations": 1500, "lm_steps": 60, "validation": (400, 500)}}
     checkpoint = sys.argv[1] if len(sys.argv) > 2 else None
     history = training.fit(model, t.oscillator(), checkpoint=checkpoint, **arguments)
     np.savez(sys.argv[-1], weights=t.weights(model), mse=history.validation_mse, loss=history.loss)
@@ -236,9 +260,11 @@ def phase_in(checkpoint):
         return json.loads(str(contents["text"]))["state"]["phase"]
 
 
-@pytest.mark.parametrize("kill, phase", [(signal.SIGKILL, "adam"), (signal.SIGINT, "refine")])
+@pytest.mark.parametrize(
+    "kill, phase", [(signal.SIGKILL, "adam"), (signal.SIGINT, "levenberg-marquardt")]
+)
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, kill, phase):
-    """Killed while Adam runs, and interrupted during the refinement."""
+    """Killed while Adam runs, and interrupted during Levenberg-Marquardt."""
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(SCRIPT).format(tests=str(ROOT / "tests"), root=str(ROOT)))
     checkpoint = tmp_path / "train.checkpoint"
@@ -265,15 +291,42 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, kill, phase):
         np.testing.assert_array_equal(resumed[name], straight[name])
 
 
-def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+def interrupt(monkeypatch, checkpoint, after=30, model=None, **options):
+    """Start a training and stop it as Ctrl-C does, its checkpoint up to date."""
+    measure = training._gradient
+    calls = iter(range(after))
+
+    def limited(*arguments):
+        computed = measure(*arguments)
+
+        def loss_and_gradient(*where):
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            return computed(*where)
+
+        return loss_and_gradient
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(training, "_gradient", limited)
+        with pytest.raises(KeyboardInterrupt):
+            training.fit(
+                model or duffing_model(), oscillator(), checkpoint=checkpoint, **(FAST | options)
+            )
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
     checkpoint = tmp_path / "train.checkpoint"
-    training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
-    again = duffing_model()
-    training.fit(again, oscillator(), checkpoint=checkpoint, **FAST)
+    interrupt(monkeypatch, checkpoint)
     with pytest.raises(InputError, match=r"made with seed = 0, not 3; delete it"):
         training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, seed=3, **FAST)
     with pytest.raises(InputError, match="other data or from other weights"):
         training.fit(duffing_model(seed=8), oscillator(), checkpoint=checkpoint, **FAST)
+    resumed, straight = duffing_model(), duffing_model()
+    training.fit(resumed, oscillator(), checkpoint=checkpoint, **FAST)
+    assert not checkpoint.exists()
+    training.fit(straight, oscillator(), **FAST)
+    np.testing.assert_array_equal(weights(resumed), weights(straight))
     checkpoint.write_bytes(b"half a file")
     with pytest.raises(InputError, match="is no training checkpoint; delete it"):
         training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
@@ -290,12 +343,11 @@ def test_an_empty_checkpoint_and_one_that_cannot_be_written_are_told_at_once(tmp
     np.testing.assert_array_equal(weights(model), before)
 
 
-def test_numbers_of_numpy_can_be_kept_in_a_checkpoint(tmp_path):
+def test_numbers_of_numpy_can_be_kept_in_a_checkpoint(tmp_path, monkeypatch):
     counts = {"train": tuple(np.array([0, 300])), "seed": np.int64(1), "batch": np.int64(4)}
-    options = FAST | counts | {"checkpoint": tmp_path / "train.checkpoint"}
-    first = training.fit(duffing_model(), oscillator(), **options)
-    again = training.fit(duffing_model(), oscillator(), **options)
-    np.testing.assert_array_equal(first.train_mse, again.train_mse)
+    checkpoint = tmp_path / "train.checkpoint"
+    interrupt(monkeypatch, checkpoint, **counts)
+    training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **(FAST | counts))
 
 
 def test_inputs_that_end_within_the_stretch():
@@ -333,8 +385,9 @@ def test_divergence_says_when_and_keeps_the_best():
         ({"train": (0, 300.5)}, "train must be two whole numbers"),
         ({"device": "gpu"}, "PyTorch knows no device 'gpu'"),
         ({"device": "cuda:99"}, "PyTorch sees no such CUDA device"),
-        ({"refinements": -1}, "refinements must be a whole number of at least 0"),
-        ({"refinements": 1, "refinement_stride": 900}, "lower refinement_stride"),
+        ({"lm_steps": -1}, "lm_steps must be a whole number of at least 0"),
+        ({"lm_steps": 1, "lm_stride": 900}, "lower lm_stride"),
+        ({"weight_decay": -1e-3}, "weight_decay must be a number of at least 0"),
         ({"gradient": "magic"}, "gradient must be one of"),
         ({"interpolation": "wobbly"}, "interpolation must be one of"),
     ],

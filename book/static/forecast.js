@@ -15,19 +15,36 @@ window.SpinForecast = (function () {
     return (less * even + more * odd) / (more * even + less * odd);
   }
 
+  // Rows of a matrix in blocks of eight, columns within a block; rows are padded with zeros.
+  function blocks(weights, rows, columns) {
+    const out = new Float64Array(Math.ceil(rows / 8) * 8 * columns);
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        out[(i - i % 8) * columns + 8 * j + i % 8] = weights[i * columns + j];
+      }
+    }
+    return out;
+  }
+  function padded(values) {
+    const out = new Float64Array(Math.ceil(values.length / 8) * 8);
+    out.set(values);
+    return out;
+  }
+
   class SpinForecast {
     constructor(model) {
       this.model = model;
       this.k = model.k;
       this.count = model.inputs.length;
-      [this.w1, this.b1, this.w2, this.b2, this.w3, this.b3] =
-        model.weights.map((part) => Float64Array.from(part));
-      const columns = this.k * (1 + this.count);
+      const columns = this.k * (1 + this.count), width = model.width;
+      const [w1, b1, w2, b2, w3, b3] = model.weights;
+      this.w1 = blocks(w1, width, columns); this.b1 = padded(b1);
+      this.w2 = blocks(w2, width, width); this.b2 = padded(b2);
+      this.w3 = blocks(w3, this.k, width); this.b3 = padded(b3);
       this.x = new Float64Array(columns);
-      // Hidden layers are padded to a multiple of four, which the loops take at a time.
-      this.h1 = new Float64Array(model.width + 4);
-      this.h2 = new Float64Array(model.width + 4);
-      this.slopes = [0, 1, 2, 3].map(() => new Float64Array(this.k));
+      this.h1 = new Float64Array(this.b1.length);
+      this.h2 = new Float64Array(this.b2.length);
+      this.slopes = [0, 1, 2, 3].map(() => new Float64Array(this.b3.length));
       this.state = new Float64Array(this.k);
       this.a = model.rule.a.map((row) => row.map((v) => v * model.step));
       this.b = model.rule.b.map((v) => v * model.step);
@@ -50,18 +67,18 @@ window.SpinForecast = (function () {
       return (value - offset) / scale;
     }
 
+    // out = bias + weights x, eight rows at a time: each x is read once for all of them.
     dense(weights, bias, x, columns, out, rows) {
-      const whole = columns - columns % 4;
-      for (let i = 0, at = 0; i < rows; i++) {
-        let s0 = bias[i], s1 = 0, s2 = 0, s3 = 0, j = 0;
-        for (; j < whole; j += 4, at += 4) {
-          s0 += weights[at] * x[j];
-          s1 += weights[at + 1] * x[j + 1];
-          s2 += weights[at + 2] * x[j + 2];
-          s3 += weights[at + 3] * x[j + 3];
+      for (let i = 0, at = 0; i < rows; i += 8) {
+        let s0 = bias[i], s1 = bias[i + 1], s2 = bias[i + 2], s3 = bias[i + 3];
+        let s4 = bias[i + 4], s5 = bias[i + 5], s6 = bias[i + 6], s7 = bias[i + 7];
+        for (let j = 0; j < columns; j++, at += 8) {
+          const v = x[j];
+          s0 += weights[at] * v; s1 += weights[at + 1] * v; s2 += weights[at + 2] * v; s3 += weights[at + 3] * v;
+          s4 += weights[at + 4] * v; s5 += weights[at + 5] * v; s6 += weights[at + 6] * v; s7 += weights[at + 7] * v;
         }
-        for (; j < columns; j++, at++) s0 += weights[at] * x[j];
-        out[i] = (s0 + s1) + (s2 + s3);
+        out[i] = s0; out[i + 1] = s1; out[i + 2] = s2; out[i + 3] = s3;
+        out[i + 4] = s4; out[i + 5] = s5; out[i + 6] = s6; out[i + 7] = s7;
       }
     }
 

@@ -207,7 +207,9 @@
         this.drive = (third) => offset + half * wave(third);
       }
       this.third = 0;  // of the drive's own time
-      this.queue = [];
+      this.queue = new Float64Array(3 * this.model.k + 1);
+      this.columns = [this.queue];
+      this.filled = false; this.push = 0;
     }
 
     again() {
@@ -220,20 +222,23 @@
 
     // Compute some samples; the drive is looked ahead by the model's delays.
     advance(count) {
-      const ahead = 3 * (this.model.k - 1) + 4, normal = this.normal || (this.normal = random(3));
+      const ahead = 3 * (this.model.k - 1) + 1, normal = this.normal || (this.normal = random(3));
       const end = this.recording ? this.recording.answer.length - this.model.k : Infinity;
       for (let n = 0; n < count; n++) {
-        if (this.third / 3 >= end) { this.again(); }
-        while (this.queue.length < ahead) {
-          const next = this.third + this.queue.length;
-          if (next % 3 === 0 || this.push === undefined) this.push = this.noisy && data.noise ? data.noise.estimate * normal() : 0;
-          this.queue.push(this.net.normalize(this.drive(next) + this.push, 0));
+        if (this.third / 3 >= end) this.again();
+        const queue = this.queue;
+        // What was looked ahead moves to the front; three new thirds follow (at first, all).
+        if (this.filled) queue.copyWithin(0, 3);
+        for (let i = this.filled ? ahead : 0; i < ahead + 3; i++) {
+          const next = this.third + i;
+          if (next % 3 === 0) this.push = this.noisy && data.noise ? data.noise.estimate * normal() : 0;
+          queue[i] = this.net.normalize(this.drive(next) + this.push, 0);
         }
+        this.filled = true;
         this.outputs.push(this.net.value);
         this.inputs.push(this.drive(this.third));
         this.answers.push(this.recording ? this.recording.answer[this.third / 3] : NaN);
-        if (!this.net.step([this.queue], 0)) return;
-        this.queue.splice(0, 3);
+        if (!this.net.step(this.columns, 0)) return;
         this.third += 3; this.samples++;
       }
       const extra = this.outputs.length - KEPT;
@@ -289,10 +294,12 @@
         ["computing a frame", spent.toFixed(1) + " ms"],
         ["simulated a second", this.time(rate)], [this.outputLabel, this.tickOut(this.net.value)]];
       if (this.tab === "skyrmion" && data.micromagnetics) {
-        const faster = rate * 1e9 * data.micromagnetics.seconds;
-        rows.push([`times as fast as micromagnetics (${data.micromagnetics.where})`, Math.round(faster).toLocaleString("en")]);
+        const times = (r) => { const v = r * 1e9 * data.micromagnetics.seconds; return (v < 10 ? v.toFixed(1) : Math.round(v).toLocaleString("en")) + " times"; };
+        rows.push([`as fast as micromagnetics (${data.micromagnetics.where})`, times(rate)]);
+        if (spent > .2) rows.push(["and if it computed without a pause", times(this.speed * this.model.spacing / (spent / 1000))]);
       }
-      if (this.recording) rows.push(["micromagnetics by", this.recording.source]);
+      const hint = $(this.root, ".live-source");
+      if (hint) hint.textContent = this.recording ? `Orange: micromagnetics of the same drive, by ${this.recording.source}.` : "";
       counters(this.root, rows);
     }
   }
@@ -423,6 +430,7 @@
     });
   });
   choose(location.hash.slice(1) in makers ? location.hash.slice(1) : "skyrmion");
+  window.addEventListener("hashchange", () => { if (location.hash.slice(1) in makers) choose(location.hash.slice(1)); });
   window.SpinPlayers = players;
   function frame(now) {
     if (players[chosen]) players[chosen].frame(now);

@@ -15,7 +15,7 @@ samples = 10000
 noise = 0.0
 seed = 0
 iterations = 2400
-refinements = 0
+lm_steps = 0
 train_start = 1500
 heldout_start = 11500
 heldout_stop = 20000
@@ -76,7 +76,7 @@ try:
         inputs=drive,
         train=(train_start, train_start + samples),
         iterations=iterations,
-        refinements=refinements,
+        lm_steps=lm_steps,
         seed=seed,
         progress=False,
     )

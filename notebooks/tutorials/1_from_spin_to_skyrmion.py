@@ -32,6 +32,7 @@ import hvplot.xarray  # noqa: F401 adds .hvplot to fields
 import numpy as np
 import pandas as pd
 
+from spinode.book.exercises import check
 from spinode.devices.drives import PulseSequence
 from spinode.micromagnetics import simulate
 from spinode.devices.protocols import ONE_SKYRMION
@@ -102,9 +103,14 @@ exact = np.tanh(path.time * 1e-9 * 0.1 * gamma * 0.5 / (1 + 0.1**2))
 print(f"largest difference from the exact m_z: {abs(path.mz - exact).max():.1e}")
 
 # %% [markdown]
-# > **Exercise 1.** How fast does the spin circle at $\alpha = 0.01$ and B = 0.5 T? Count the turns
-# > in the picture, then compare with $\gamma B / 2\pi$.
-#
+# > **Exercise 1 ★.** How fast does the spin circle at $\alpha = 0.01$ and B = 0.5 T? Count the
+# > turns in the picture, then compare with $\gamma B / 2\pi$.
+
+# %%
+exercise_1 = None  # turns in a nanosecond
+check("1.1", exercise_1)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # Fourteen turns in a nanosecond: $1.7595 \cdot 10^{11} \cdot 0.5 / 2\pi$ = 14.0 GHz. Magnets live
@@ -112,10 +118,15 @@ print(f"largest difference from the exact m_z: {abs(path.mz - exact).max():.1e}"
 #
 # </details>
 #
-# > **Exercise 2.** In `follow`, replace the Runge-Kutta step by the simple one,
+# > **Exercise 2 ★★.** In `follow`, replace the Runge-Kutta step by the simple one,
 # > `m = m + h * slope(m, np.array([0.0, 0.0, B]), alpha)`. How long is `m` after 1 ns without
 # > damping, `follow(0.0)`, with h = 1e-13 and with 1e-12?
-#
+
+# %%
+exercise_2 = None  # length of m after 1 ns with h = 1e-13
+check("1.2", exercise_2)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # `follow(0.0, h=1e-13)[["mx", "my", "mz"]].iloc[-1]` and `np.linalg.norm` of it: 1.47, and 47 with
@@ -185,10 +196,15 @@ print(f"breathing frequency: {breathing / 1e9:.1f} GHz")
 # an oscillator's law of motion is something a small network can learn from watching it
 # (tutorial 2), even though it sees $m_z$ and nothing else (tutorial 3).
 #
-# > **Exercise 3.** The anisotropy holds the spins upright. Will the skyrmion be larger or smaller,
-# > and breathe faster or slower, at $K_u$ = 7.8e5 J/m3? Change `8e5` in `kick`, and add `Ku=7.8e5`
-# > to `replace(...)`.
-#
+# > **Exercise 3 ★★.** The anisotropy holds the spins upright. Will the skyrmion be larger or
+# > smaller, and breathe faster or slower, at $K_u$ = 7.8e5 J/m3? Change `8e5` in `kick`, and add
+# > `Ku=7.8e5` to `replace(...)`.
+
+# %%
+exercise_3 = None  # breathing frequency at the weaker anisotropy
+check("1.3", exercise_3)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # A weaker anisotropy makes the wall around the core cheaper, in which spins lie in the plane: the

@@ -33,6 +33,7 @@ import torch
 import xarray as xr
 from torch import nn
 
+from spinode.book.exercises import check
 from spinode.neural_ode.forecast import forecast
 from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
@@ -167,9 +168,14 @@ errors.hvplot.image(
 ) * table.hvplot.line(x="x", y="v", color="white")
 
 # %% [markdown]
-# > **Exercise 1.** Start at (2.8, 0), outside of the recording. Where does the forecast go wrong
+# > **Exercise 1 ★.** Start at (2.8, 0), outside of the recording. Where does the forecast go wrong
 # > first, and does it recover?
-#
+
+# %%
+exercise_1 = None  # NRMSE from the start at (2.8, 0), in percent
+check("2.1", exercise_1)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # Set `start = [2.8, 0.0]`. The first swing is off by up to 0.4 m, since the slopes out there are
@@ -179,18 +185,22 @@ errors.hvplot.image(
 #
 # </details>
 #
-# > **Exercise 2.** Set `window = 1` and run again from the cell of the network on. Is the forecast
-# > worse? Then do the same, with both windows, for a noisy recording:
+# > **Exercise 2 ★★.** Set `window = 1` and run again from the cell of the network on. Is the
+# > forecast worse? Then do the same, with both windows, for a noisy recording:
 # > `recording += 0.05 * torch.tensor(np.random.default_rng(1).normal(size=recording.shape))`.
-#
+
+# %%
+exercise_2 = None  # NRMSE of the noisy recording with a window of 1, in percent
+check("2.2", exercise_2)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # Without noise a single step tells the slope, and the forecast is about as good (NRMSE 4.0 % in
 # place of 3.2 %), after a tenth of the work. With noise it is not: the change within one step of
 # 0.2 s drowns in the noise of the two points, and the NRMSE is 37 % with a window of 1, but 6 %
 # with one of 10, in which noise averages out and errors that add up are punished. The paper uses 20
-# steps; the refinement of this workbook (`docs/training.md`), for signals without noise, a
-# thousand.
+# steps; Levenberg-Marquardt (`docs/training.md`), for signals without noise, a thousand.
 #
 # </details>
 #
@@ -242,9 +252,14 @@ pd.DataFrame({"true": driven.x.to_series(), "neural ODE": ours.x.to_series()}).h
 # This is the paper's method, whole. Replace the oscillator by a skyrmion and the voltage by
 # $K_u(t)$, and you are in notebook 02.
 #
-# > **Exercise 3.** Drive the trained model with another voltage, a sine of amplitude 0.1 V and
+# > **Exercise 3 ★★★.** Drive the trained model with another voltage, a sine of amplitude 0.1 V and
 # > several periods. Does it find the resonance (period $2\pi$ s) although it never saw a sine?
-#
+
+# %%
+exercise_3 = None  # amplitude at resonance
+check("2.3", exercise_3)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python

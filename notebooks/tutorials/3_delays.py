@@ -34,6 +34,7 @@ import xarray as xr
 from scipy.integrate import solve_ivp
 from scipy.spatial import cKDTree
 
+from spinode.book.exercises import check
 from spinode.neural_ode.forecast import forecast
 from spinode.analysis.metrics import nrmse
 from spinode.micromagnetics import simulate
@@ -131,8 +132,13 @@ print(found.to_string())
 found.rename(index=str).hvplot.bar(xlabel="k", width=380, height=250)
 
 # %% [markdown]
-# > **Exercise 1.** What does the count say of a signal of pure noise?
-#
+# > **Exercise 1 ★.** What does the count say of a signal of pure noise?
+
+# %%
+exercise_1 = None  # false neighbours of white noise for k = 2
+check("3.1", exercise_1)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # `false_neighbours(np.random.default_rng(0).normal(size=1500), k)`: 0.99, 0.70 and 0.23 for k = 1
@@ -235,9 +241,14 @@ delay_embed(np.arange(6.0), 3)
 #
 # </details>
 #
-# > **Exercise 3.** Train the van der Pol model with k = 3. Does it get better? And with noise of
+# > **Exercise 3 ★★.** Train the van der Pol model with k = 3. Does it get better? And with noise of
 # > 0.02 on `x`?
-#
+
+# %%
+exercise_3 = None  # NRMSE without noise for k = 3, in percent
+check("3.3", exercise_3)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # Set `k = 3`, and `data["x"] += 0.02 * np.random.default_rng(0).normal(size=len(x))` before the

@@ -17,7 +17,7 @@ profile = "quick"
 points = 3000
 simulated_ns = 20.0
 iterations = 600
-refinements = 12
+lm_steps = 12
 
 # %%
 import holoviews as hv  # draws pictures that move
@@ -31,20 +31,12 @@ import hvplot.pandas  # noqa: F401 adds .hvplot to tables
 import numpy as np
 import pandas as pd
 
-from spinode.devices.drives import HeldSequence
-from spinode.neural_ode.forecast import forecast
-from spinode.micromagnetics import simulate
-from spinode.neural_ode.model import SpinODE
+from spinode import SpinODE, fit, simulate
 from spinode.devices.protocols import ONE_SKYRMION
-from spinode.reservoir.readout import (
-    cross_validate,
-    gaussian_mask,
-    multiplex,
-    train_readout,
-    virtual_nodes,
-)
+from spinode.reservoir.measures import processing_capacity
+from spinode.reservoir.readout import cross_validate, gaussian_mask, multiplex, train_readout
 from spinode.reservoir.tasks import mackey_glass, mackey_glass_series, memory, narma10
-from spinode.neural_ode.training import fit
+from spinode.reservoir.twin import twin_states
 
 # %% [markdown]
 # ## A reservoir in five lines
@@ -115,7 +107,7 @@ recall["echo-state network"].hvplot.step(
 # short simulation with cells of 2 nm (tutorials 1 to 3 say how and why).
 
 # %%
-spacing, hold = 5e-12, 10e-12
+spacing, hold = ONE_SKYRMION.learning.sample_spacing, ONE_SKYRMION.reservoir.hold
 device = replace(ONE_SKYRMION.device, cell=2e-9)
 drive = replace(ONE_SKYRMION.drive, amplitude=1.5e5)
 signal = simulate(device, drive, spacing=spacing, duration=simulated_ns * 1e-9)
@@ -128,7 +120,7 @@ fit(
     train=(0, int(0.8 * samples)),
     validation=(int(0.8 * samples), samples),
     iterations=iterations,
-    refinements=refinements,
+    lm_steps=lm_steps,
     progress=False,
 )
 
@@ -137,10 +129,7 @@ def skyrmion(series, minimum=ONE_SKYRMION.reservoir.minimum):
     """Return the virtual nodes of a skyrmion that listens, shape (points, nodes)."""
     centred = series - series.mean()
     masked = multiplex(centred, gaussian_mask(nodes), minimum=minimum)
-    rest = np.full(model.k, model.output.offset)
-    played = HeldSequence(masked, hold=hold)
-    response = forecast(model, played, initial=rest, every=round(hold / spacing))
-    return model.output.normalize(virtual_nodes(response, "mz", nodes, hold))
+    return twin_states(model, masked, hold=hold)
 
 
 recall["skyrmion"] = capacity(skyrmion(task.inputs), task, ridge=1e-8)
@@ -150,8 +139,24 @@ pd.DataFrame(recall).hvplot.line(xlabel="delay d (inputs)", ylabel="recall", wid
 # %% [markdown]
 # The skyrmion remembers far less: the present input and the two before, then nothing. Its breathing
 # loses more than half of its amplitude in 0.5 ns, the length of an input; and all that one input
-# can hand on to the next is the state of the skyrmion, two numbers (tutorial 3). What counts is
-# whether that fits the task.
+# can hand on to the next is the state of the skyrmion, two numbers (tutorial 3).
+#
+# But memory is not all. A readout may ask for *products* of past inputs, too. What can be read of
+# all of them, up to a degree and a delay, sums up to the **information processing capacity**. It is
+# at most the number of nodes, and splits by degree: the first is memory, the higher ones are what
+# the reservoir computes by itself.
+
+# %%
+answers = {"echo-state network": echo(task.inputs), "skyrmion": skyrmion(task.inputs)}
+capacities = {
+    name: processing_capacity(one, task.inputs).groupby("degree").capacity.sum()
+    for name, one in answers.items()
+}
+pd.DataFrame(capacities).T.round(1)
+
+# %% [markdown]
+# The network spends its nodes on remembering, the skyrmion on bending what it heard last. What
+# counts is whether that fits the task.
 #
 # ## A task that needs both memory and mixing
 #

@@ -92,6 +92,35 @@ def lines(
     ax.margins(x=0)
 
 
+def magnetization(ax: plt.Axes, m: xr.DataArray, arrows: int = 16):
+    """Draw a picture of the magnetization: m_z in shades, its part in the plane as arrows.
+
+    Parameters
+    ----------
+    ax : Axes
+    m : DataArray
+        Over ``y``, ``x`` (m) and ``component``; zero outside the disk.
+    arrows : int
+        Along each side.
+
+    Returns
+    -------
+    AxesImage
+        For a colour bar.
+    """
+    x = m.x.values * 1e9
+    outside = (abs(m) ** 2).sum("component") < 0.5
+    mz = m.sel(component="z").where(~outside)
+    extent = (x[0], x[-1], x[0], x[-1])
+    image = ax.imshow(mz, origin="lower", extent=extent, vmin=-1, vmax=1)
+    every = max(1, len(x) // arrows)
+    part = m[::every, ::every]
+    horizontal, vertical = (part.sel(component=name) for name in ("x", "y"))
+    ax.quiver(x[::every], x[::every], horizontal, vertical, scale=18, width=4e-3)
+    ax.set(xlabel="x (nm)", ylabel="y (nm)")
+    return image
+
+
 # Symbol, unit on the axis, and how many of it an SI unit is.
 _AXES = {
     "mz": ("$m_z$", "", 1.0),

@@ -25,7 +25,7 @@ This chapter is the text alone: the notebook has not been executed under the pro
 
 
 def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.NotebookNode, bool]:
-    """Return a chapter's notebook as the book shows it, and whether it had been executed.
+    """Return a chapter's notebook as the book shows it, and whether it had run to its end.
 
     Parameters
     ----------
@@ -50,6 +50,12 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
             "language_info": {"name": "python"},
             "mystnb": {"execution_mode": "off"},
         }
+    )
+    # What papermill says above a notebook that failed; its traceback stays where it happened.
+    banner = "papermill-error-cell-tag"
+    node.cells = [cell for cell in node.cells if banner not in cell.metadata.get("tags", ())]
+    executed = executed and not any(
+        output.output_type == "error" for cell in node.cells for output in cell.get("outputs", ())
     )
     node.cells = _with_parameters(node.cells)
     writer = _Outputs(one, pictures)

@@ -10,6 +10,16 @@ from spinode.book.contents import Chapter, Part
 from spinode.paper import comparison
 
 _WIDTH = 1000
+# Columns of the comparison that the page shows, and what it calls them.
+_HEADS = {
+    "figure": "Fig.",
+    "label": "quantity",
+    "paper": "paper",
+    "profile": "profile",
+    "ours": "here",
+    "verdict": "verdict",
+    "computed_from": "computed from",
+}
 
 
 def write(root: Path, profile: str, parts: list[Part], source: Path, pictures: Path) -> None:
@@ -40,27 +50,27 @@ def _profiles(root: Path) -> list[str]:
 
 def _shown(table) -> list[bool]:
     """Whether a claim is on the front page: the first of each kind in each figure."""
-    seen, shown = set(), []
+    seen, shown = {}, []
     for row in table.itertuples(index=False):
-        kind = (row[0], re.split(r"[:,(]", row.quantity)[0])
-        shown.append(kind not in seen and "authors' weights" not in row.quantity)
-        if shown[-1]:
-            seen.add(kind)
+        kind = (row.figure, re.split(r"[:,(]", row.label)[0])
+        ours = "authors' weights" not in row.label
+        shown.append(ours and seen.setdefault(kind, row.quantity) == row.quantity)
     return shown
 
 
 def claims_html(table) -> str:
     """Return the table of claims with a badge a verdict."""
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in table.columns)
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in _HEADS.values())
     rows = []
-    for row in table.to_dict("records"):
+    for row in table[list(_HEADS)].to_dict("records"):
         cells = []
         for name, value in row.items():
             text = _symbols(html.escape(str(value)))
             if name == "verdict":
                 kind = str(value).partition(":")[0]
                 rest = _symbols(html.escape(str(value).partition(":")[2]))
-                text = f'<span class="verdict verdict-{kind}">{kind}</span>{rest}'
+                badge = kind.replace(" ", "-") or "shown"
+                text = f'<span class="verdict verdict-{badge}">{kind}</span>{rest}'
             cells.append(f"<td>{text}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return (
@@ -81,9 +91,12 @@ def _symbol(match: re.Match) -> str:
 
 
 def _counts(table) -> str:
+    table = table.drop_duplicates("quantity", keep="last")  # the most faithful profile
     kinds = table.verdict.str.partition(":")[0].value_counts()
     words = [
-        f"{kinds[kind]} {kind}" for kind in ("reproduced", "better", "differs") if kind in kinds
+        f"{kinds[kind]} {kind}"
+        for kind in ("reproduced", "better", "reached", "differs", "not reached", "not compared")
+        if kind in kinds
     ]
     return f"{len(table)} numbers of the paper: {', '.join(words)}"
 

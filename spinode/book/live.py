@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,18 @@ from typing import Any
 import numpy as np
 
 from spinode.book import recordings
-from spinode.errors import SpinodeError
+from spinode.errors import InputError, SpinodeError
 from spinode.neural_ode import _kernels
 from spinode.neural_ode.forecast import _bounds
 from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.shipped import load_model
 
-#: By tab: the file of its model under ``data/<profile>``, and the notebook that trains it.
+#: By tab: the file of its model under ``data/<profile>``, the notebook that trains it, and the
+#: model that comes with the package and takes its place.
 MODELS = {
-    "skyrmion": ("training/one_skyrmion_k2.pt", "02_training"),
-    "oscillator": ("oscillator/cochlear_k2.pt", "06_oscillator"),
-    "material": ("material_parameters/pair.pt", "05_material_parameters"),
+    "skyrmion": ("training/one_skyrmion_k2.pt", "02_training", "one_skyrmion"),
+    "oscillator": ("oscillator/cochlear_k2.pt", "06_oscillator", "oscillator"),
+    "material": ("material_parameters/pair.pt", "05_material_parameters", "pair"),
 }
 
 
@@ -72,6 +75,20 @@ def script(data: Mapping[str, Any]) -> str:
     return f"window.SPINODE = {json.dumps(data, separators=(',', ':'), allow_nan=False)};\n"
 
 
+def models_of(root: Path, profile: str) -> tuple[dict[str, SpinODE], dict[str, str]]:
+    """Return the models by tab, and by tab without one the notebook that would train it."""
+    models, missing = {}, {}
+    for tab, (file, notebook, shipped) in MODELS.items():
+        path = root / "data" / profile / file
+        for load in (lambda path=path: SpinODE.load(path), lambda name=shipped: load_model(name)):
+            with suppress(InputError):
+                models[tab] = load()
+                break
+        else:
+            missing[tab] = notebook
+    return models, missing
+
+
 def collect(root: Path, profile: str, cache: Path) -> dict[str, Any]:
     """Return all data of the live page for ``profile``.
 
@@ -89,13 +106,7 @@ def collect(root: Path, profile: str, cache: Path) -> dict[str, Any]:
         ``models`` by tab, ``missing`` (tab to the notebook that would train its model), and what
         is shown beside them.
     """
-    models, missing = {}, {}
-    for tab, (name, notebook) in MODELS.items():
-        path = root / "data" / profile / name
-        if path.is_file():
-            models[tab] = SpinODE.load(path)
-        else:
-            missing[tab] = notebook
+    models, missing = models_of(root, profile)
     results = {
         name: json.loads(path.read_text("utf-8"))
         for name in ("speedup", "skyrmion_data", "oscillator")

@@ -26,6 +26,7 @@ _MATHJAX = (
     "extensions/TeX",
 )
 _BLANK_FONT = ""","@font-face":{"font-family":"MathJax_Blank",src:"url('about:blank')"}"""
+_CAPTION = '<p class="caption" role="heading"'
 _BOKEH = ("bokeh.min.js", "bokeh-gl.min.js")
 
 
@@ -91,6 +92,7 @@ def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = prin
         code = build_main(["-b", "html", "-q", *map(str, folders)])
     if code:
         raise SpinodeError(f"Sphinx could not build the book: {log.getvalue().strip()[-2000:]}")
+    _give_captions_a_level(pages)
     _bring_scripts(pages)
     for name in ("pictures", "live-data"):
         shutil.rmtree(pages / name, ignore_errors=True)
@@ -140,9 +142,10 @@ def _mend_links(page: Path, root: Path, source: Path) -> None:
         before, target, after = match.groups()
         if ":" in target or target.startswith("#"):
             return match.group()
+        target = target.replace("book/pages/", "")  # which are the book's own folder
         linked = (page.parent / target).resolve()
         if linked.exists():
-            return match.group()
+            return f"{before}{target}{after}"
         original = (root / page.relative_to(source)).parent / target
         if original.suffix == ".py" and linked.with_suffix(".ipynb").exists():
             return f"{before}{target.removesuffix('.py')}.ipynb{after}"
@@ -153,6 +156,13 @@ def _mend_links(page: Path, root: Path, source: Path) -> None:
 
     text = page.read_text("utf-8")
     page.write_text(_LINK.sub(mend, text), encoding="utf-8")
+
+
+def _give_captions_a_level(pages: Path) -> None:
+    """Say of the captions in the sidebar, headings to a screen reader, which level they have."""
+    for page in pages.rglob("*.html"):
+        text = page.read_text("utf-8")
+        page.write_text(text.replace(_CAPTION, f'{_CAPTION} aria-level="2"'), encoding="utf-8")
 
 
 def _bring_scripts(pages: Path) -> None:

@@ -40,6 +40,8 @@ class LevenbergMarquardt:
         Steps in a window, roughly: the windows are of equal length and fill the stretch.
     stride : int
         One in so many samples enters the sum of squares.
+    weight_decay : float
+        Times the sum of all squared weights, it is added to the mean squared error.
     damping : float
         What is added to the diagonal of the curvature of the mean squared error.
     growth : float
@@ -59,6 +61,7 @@ class LevenbergMarquardt:
         *,
         window: int,
         stride: int,
+        weight_decay: float = 0.0,
         damping: float = 1e-3,
         growth: float = 2.0,
     ):
@@ -66,12 +69,13 @@ class LevenbergMarquardt:
         self._states = states
         self._stages = stages
         self._stride = stride
+        self._decay = weight_decay
         steps = len(states) - 1
         self._length = steps // max(round(steps / window), 1) // stride * stride
         if self._length == 0:
             raise InputError(
                 f"windows of {window} steps on a stretch of {steps} hold no sample if one in "
-                f"{stride} counts; lower refinement_stride."
+                f"{stride} counts; lower lm_stride."
             )
         self._starts = range(0, steps - self._length + 1, self._length)
         self._samples = len(self._starts) * (self._length // stride)
@@ -79,7 +83,7 @@ class LevenbergMarquardt:
         self.growth = growth
 
     def step(self, weights: np.ndarray) -> tuple[np.ndarray, float] | None:
-        """Return better weights and their mean squared error, or None if there are none.
+        """Return better weights and what is minimized there, or None if there are none.
 
         Parameters
         ----------
@@ -109,7 +113,10 @@ class LevenbergMarquardt:
         return None
 
     def _normal_equations(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return J^T J (lower triangle), J^T r and r^T r, each over the number of samples."""
+        """Return curvature (lower triangle), half the gradient, and value of what is minimized.
+
+        Without weight decay these are J^T J, J^T r and r^T r, each over the number of samples.
+        """
         network = _kernels.unpack(weights, self._model)
         curvature = np.zeros((weights.size, weights.size), order="F")
         gradient = np.zeros(weights.size)
@@ -132,10 +139,12 @@ class LevenbergMarquardt:
             gradient += residual @ rows
             error += residual @ residual
         curvature /= self._samples
-        return curvature, gradient / self._samples, error / self._samples
+        curvature[np.diag_indices(weights.size)] += self._decay
+        gradient = gradient / self._samples + self._decay * weights
+        return curvature, gradient, error / self._samples + self._penalty(weights)
 
     def _error(self, weights: np.ndarray) -> float:
-        """Return the mean squared error of the forecasts at the measured samples."""
+        """Return what is minimized: the forecasts' mean squared error, and the weights' penalty."""
         network = _kernels.padded(_kernels.unpack(weights, self._model), np.float64)
         error = 0.0
         for start in self._starts:
@@ -144,7 +153,10 @@ class LevenbergMarquardt:
             )
             residual = (outputs[1:] - self._truth(start))[self._stride - 1 :: self._stride]
             error += residual @ residual
-        return error / self._samples
+        return error / self._samples + self._penalty(weights)
+
+    def _penalty(self, weights: np.ndarray) -> float:
+        return self._decay * float(weights @ weights)
 
     def _window_inputs(self, start: int) -> np.ndarray:
         return self._stages[3 * start : 3 * (start + self._length + self._model.k - 1) + 1]

@@ -74,9 +74,10 @@ def fit(
     window: int = 20,
     learning_rate: float = 5e-3,
     final_learning_rate: float = 1e-5,
-    refinements: int = 0,
-    refinement_window: int = 1000,
-    refinement_stride: int = 4,
+    lm_steps: int = 0,
+    lm_window: int = 1000,
+    lm_stride: int = 4,
+    weight_decay: float = 0.0,
     target_mse: float | None = None,
     patience: int | None = None,
     check_every: int = 100,
@@ -110,21 +111,26 @@ def fit(
         Windows in a batch, and solver steps in a window.
     learning_rate, final_learning_rate : float
         Annealed from the one to the other along half a cosine; equal values keep it constant.
-    refinements : int
-        Levenberg-Marquardt steps after Adam, on long windows that cover the whole stretch. For
+    lm_steps : int
+        Steps of Levenberg-Marquardt after Adam, on long windows that cover the whole stretch. For
         data without noise, as the windows start from single samples. The time of a step grows as
         the square of the number of weights.
-    refinement_window : int
+    lm_window : int
         Solver steps in such a window, roughly.
-    refinement_stride : int
-        One in so many samples enters the refinement's sum of squares; an oversampled signal loses
+    lm_stride : int
+        One in so many samples enters the sum of squares; an oversampled signal loses
         nothing by it.
+    weight_decay : float
+        What Levenberg-Marquardt minimizes is the mean squared error (normalized units) plus this
+        times the sum of all squared weights. Adam has none.
     target_mse : float, optional
         Stop once the free forecast over the training stretch is this good (normalized units).
     patience : int, optional
-        End Adam, and end the refinement, when so many checks in a row brought no better weights.
+        End Adam, and end Levenberg-Marquardt, when so many checks in a row brought no better
+        weights.
     check_every : int
-        Steps of Adam between two free forecasts; a refinement is always followed by one.
+        Steps of Adam between two free forecasts; each step of
+        Levenberg-Marquardt is followed by one.
     gradient : {"fused", "autograd", "adjoint"}, optional
         Back-propagation through the solver, by compiled loops in float32 or by PyTorch in the
         model's own precision; or torchdiffeq's adjoint method, as in the paper. By default
@@ -143,7 +149,8 @@ def fit(
     Returns
     -------
     Dataset
-        Over ``iteration`` (those with a free forecast; refinements count on from Adam's last):
+        Over ``iteration`` (those with a free forecast; Levenberg-Marquardt counts on from Adam's
+        last):
         ``loss`` (what is minimized, for Adam the mean since the last check), ``train_mse``,
         ``validation_mse`` if there is such a stretch (all in normalized units squared), and
         ``seconds`` since the start.
@@ -164,9 +171,10 @@ def fit(
         "window": window,
         "learning_rate": learning_rate,
         "final_learning_rate": final_learning_rate,
-        "refinements": refinements,
-        "refinement_window": refinement_window,
-        "refinement_stride": refinement_stride,
+        "lm_steps": lm_steps,
+        "lm_window": lm_window,
+        "lm_stride": lm_stride,
+        "weight_decay": weight_decay,
         "target_mse": target_mse,
         "patience": patience,
         "check_every": check_every,
@@ -186,12 +194,14 @@ def fit(
     try:
         with tqdm(total=iterations, desc="train", disable=not progress) as bar:
             training.adam(_gradient(model, stretches["train_mse"], gradient, where), bar)
-        with tqdm(total=refinements, desc="refine", disable=not (progress and refinements)) as bar:
-            training.refine(bar)
+        with tqdm(
+            total=lm_steps, desc="Levenberg-Marquardt", disable=not (progress and lm_steps)
+        ) as bar:
+            training.levenberg_marquardt(bar)
     finally:
         _kernels.store(model, training.state.best)
         model.trained_range = stretches["train_mse"].ranges
-    training.save()
+    training.remove_checkpoint()
     return training.history()
 
 
@@ -422,7 +432,8 @@ class _Training:
             if (n % settings["check_every"] == 0 or n == last) and (
                 self._check(float(np.mean(state.losses or np.nan)), bar) or n == last
             ):
-                state.phase, state.stale, state.weights = "refine", 0, state.best
+                state.phase, state.stale = "levenberg-marquardt", 0
+                state.weights = state.best
                 return
             starts = self._generator.integers(
                 stretch.steps - settings["window"] + 1, size=settings["batch"]
@@ -450,7 +461,7 @@ class _Training:
             bar.update()
             self._save_now_and_then()
 
-    def refine(self, bar: tqdm) -> None:
+    def levenberg_marquardt(self, bar: tqdm) -> None:
         """Minimize the error over long windows by Levenberg-Marquardt."""
         state, stretch = self.state, self._stretches["train_mse"]
         bar.update(state.iteration - state.adam_steps)
@@ -458,13 +469,14 @@ class _Training:
             self._model,
             stretch.states,
             stretch.stages,
-            window=self._settings["refinement_window"],
-            stride=self._settings["refinement_stride"],
+            window=self._settings["lm_window"],
+            stride=self._settings["lm_stride"],
+            weight_decay=self._settings["weight_decay"],
             damping=state.damping,
             growth=state.growth,
         )
-        while state.phase == "refine":
-            if state.iteration - state.adam_steps == self._settings["refinements"]:
+        while state.phase == "levenberg-marquardt":
+            if state.iteration - state.adam_steps == self._settings["lm_steps"]:
                 break
             # One thread: a second gains little here, loses tenfold on a machine that is busy, and
             # would make the result depend on the number of cores.
@@ -539,6 +551,11 @@ class _Training:
             np.savez(file, text=text, **arrays)
         self._saved = time.monotonic()
 
+    def remove_checkpoint(self) -> None:
+        """Remove the checkpoint of a training that is over."""
+        if self._checkpoint is not None:
+            self._checkpoint.unlink(missing_ok=True)
+
     def _restore(self) -> None:
         """Take over the checkpoint, which must have been made with the same settings."""
         path = self._checkpoint
@@ -585,8 +602,8 @@ def _stretch(name: str, samples) -> list[int]:
 
 def _check(settings: dict) -> None:
     """Raise an InputError for the first setting that makes no sense; make counts plain."""
-    least = {"iterations": 1, "batch": 1, "window": 1, "check_every": 1, "refinements": 0}
-    least |= {"refinement_window": 1, "refinement_stride": 1}
+    least = {"iterations": 1, "batch": 1, "window": 1, "check_every": 1, "lm_steps": 0}
+    least |= {"lm_window": 1, "lm_stride": 1}
     least |= {} if settings["patience"] is None else {"patience": 1}
     for name, bound in least.items():
         settings[name] = _whole(name, settings[name], bound)
@@ -594,6 +611,10 @@ def _check(settings: dict) -> None:
         if not (isinstance(settings[name], Real) and settings[name] > 0):
             raise InputError(f"{name} must be a positive number, not {settings[name]!r}.")
         settings[name] = float(settings[name])
+    decay = settings["weight_decay"]
+    if not (isinstance(decay, Real) and decay >= 0):
+        raise InputError(f"weight_decay must be a number of at least 0, not {decay!r}.")
+    settings["weight_decay"] = float(decay)
 
 
 # --- the gradient ---------------------------------------------------------------------------

@@ -7,9 +7,7 @@ hash; none of them is part of this repository.
 from __future__ import annotations
 
 import hashlib
-import pickle
 import shutil
-import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,16 +16,11 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from spinode.devices.learning import OSCILLATOR, Learning
-from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
 from spinode.errors import InputError, SpinodeError
 from spinode.files import replacing, workbook_root
-from spinode.neural_ode.model import SpinODE
 from spinode.paper.digitized import digitized
 from spinode.provenance import depends_on
-from spinode.trajectory import Channel
 
 COMMIT = "503303a3085df2428dbc01f7938b73f45db7a9e6"
 _REPOSITORY = f"Xing-CHEN18/NeuralODEs_for_physics/{COMMIT}"
@@ -66,45 +59,6 @@ RECOGNITION_RATES = {
     },
 }
 _DIGITIZED_RATES = {"cochlear": "recognition_cochlear"}
-
-#: What the paper claims, by figure; the notebooks print ours beside it.
-CLAIMS = {
-    "data": {"mz_at_rest": 0.7680944},  # first row of the published table
-    "fig2": {
-        # Full-trajectory mean squared error of a k = 2 model, in the normalized units.
-        "one_skyrmion_mse": 1e-3,
-        "four_skyrmions_mse": 5e-3,
-        # The authors' weights through the authors' code: training window, next 10,000 samples.
-        "nrmse": 0.028,
-        "next_nrmse": 0.033,
-    },
-    # Three days against 20 minutes for the reservoir of Fig. 3.
-    "timing": {"speedup": 200, "micromagnetics_s": 3 * 86400, "neural_ode_s": 20 * 60},
-    "fig4": {
-        "nrmse": 0.026,
-        "next_nrmse": 0.075,
-        "Ku_frequency_ghz": 0.047,
-        "bin_ghz": 1 / (1024 * 5e-12) / 1e9,
-    },
-    "fig5": {
-        # Mean squared error (normalized units) at which the authors stop training the oscillator.
-        "training_mse": 5.1e-4,
-        # Recognition rates for 1 and 9 training utterances (recg_*.mat).
-        "recognition": {
-            "cochlear": {
-                "neural_ode": {1: 0.852, 9: 0.998},
-                "neural_ode_noise": {1: 0.968, 9: 1.000},
-            },
-            "spectrogram": {
-                "oscillator": {1: 0.676, 9: 0.800},
-                "neural_ode": {1: 0.789, 9: 0.882},
-                "neural_ode_noise": {1: 0.694, 9: 0.802},
-            },
-        },
-        # Largest difference of the rates between oscillator and forecast with noise, spectrogram.
-        "recognition_gap": 0.020,
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -299,135 +253,3 @@ def recognition_rates(front_end: str) -> dict[str, np.ndarray]:
         if where := locate(path):
             rates[name] = loadmat(where)["accuracy_ts_all"][0]
     return rates
-
-
-# --- the published models -------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class PublishedModel:
-    """One of the authors' trained models: its file, and the units the file leaves out.
-
-    Parameters
-    ----------
-    path : str
-        Path of the checkpoint inside their repository.
-    learning : Learning
-        Channels, spacing and unit of time.
-    rest : float
-        Output at rest (SI), which is its zero: for a skyrmion the first mz of the trajectory
-        that the model was trained on.
-    """
-
-    path: str
-    learning: Learning
-    rest: float = 0.0
-
-    @property
-    def units(self) -> dict:
-        """What `import_checkpoint` must be told."""
-        return self.learning.units(self.rest)
-
-    def load(self) -> SpinODE:
-        """Return the trained model.
-
-        Raises
-        ------
-        InputError
-            If the file was not fetched, or is no such checkpoint.
-        """
-        path = locate(self.path)
-        if path is None:
-            raise InputError(
-                f"the authors' weights {self.path} are not here; run 'spinode fetch paper'."
-            )
-        return import_checkpoint(path, **self.units)
-
-
-_WEIGHTS = "NeuralODEs/Mumax_skyrmion_model/output"
-
-#: The published models by name (Methods, "Training").
-MODELS = {
-    "one_skyrmion": PublishedModel(
-        f"{_WEIGHTS}/params_1skyrmion_voltage.pkl", ONE_SKYRMION.learning, rest=0.7680944
-    ),
-    # Their table is not at hand; MuMax3 relaxes their script to this mz.
-    "four_skyrmions": PublishedModel(
-        f"{_WEIGHTS}/params_4skyrmion_voltage.pkl", FOUR_SKYRMIONS.learning, rest=0.7707946
-    ),
-    "pair": PublishedModel(
-        "NeuralODEs/Mumax_parameters_model_tr_ts/output/"
-        "params_1skyr_dim2_N50_2dt_ext_Ku_D_dc1000_Tr10000_tf50.pkl",
-        PAIR.learning,
-        rest=0.9325028,
-    ),
-    "oscillator_cochlear": PublishedModel(
-        "NeuralODEs/Experiment_oscillator_model/output/params_co_dim2.pkl", OSCILLATOR
-    ),
-    "oscillator_spectrogram": PublishedModel(
-        "NeuralODEs/Experiment_oscillator_model/output/params_spc_dim2.pkl", OSCILLATOR
-    ),
-}
-
-
-def import_checkpoint(
-    path: Path,
-    output: Channel,
-    inputs: tuple[Channel, ...],
-    *,
-    sample_spacing: float,
-    time_scale: float,
-) -> SpinODE:
-    """Read a checkpoint of the authors' training script into a `SpinODE`.
-
-    Their keys ``ext0.0``, ``ext0.3`` and ``ext0.6`` hold the three linear layers of f;
-    ``ext1.*`` is unused. Only tensors are unpickled (``weights_only=True``).
-
-    Parameters
-    ----------
-    path : path
-    output, inputs : Channel, tuple of Channel
-        Names and normalization, which the file does not hold.
-    sample_spacing, time_scale : float
-        Sample spacing and unit of model time (s).
-
-    Raises
-    ------
-    InputError
-        If the file is no such checkpoint, or its shapes do not fit the number of inputs.
-    """
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")["model_state_dict"]
-        layers = [(state[f"ext0.{i}.weight"], state[f"ext0.{i}.bias"]) for i in (0, 3, 6)]
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}.") from None
-    except KeyError as error:
-        raise InputError(
-            f"{path} is no checkpoint of the authors' scripts: it lacks {error}."
-        ) from None
-    except (RuntimeError, EOFError, IndexError, TypeError, struct.error, pickle.UnpicklingError):
-        # PyTorch's own words advise to unpickle it without weights_only: never do that.
-        raise InputError(
-            f"{path} is no checkpoint of the authors' scripts, or a damaged one; fetch it again."
-        ) from None
-    first, last = layers[0][0], layers[2][0]
-    k, width = last.shape
-    if first.shape != (width, k * (1 + len(inputs))):
-        raise InputError(
-            f"{path} has {first.shape[1]} input columns for k = {k}, which "
-            f"{len(inputs)} input(s) do not fill; name its inputs."
-        )
-    model = SpinODE(
-        output,
-        inputs,
-        sample_spacing=sample_spacing,
-        time_scale=time_scale,
-        k=k,
-        width=width,
-        dtype=first.dtype,
-    )
-    with torch.no_grad():
-        for linear, (weight, bias) in zip(model.f[::2], layers, strict=True):
-            linear.weight.copy_(weight)
-            linear.bias.copy_(bias)
-    return model

@@ -3,325 +3,92 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pandas as pd
 
-from spinode.errors import InputError
+from spinode.errors import InputError, SpinodeError
 from spinode.files import replacing
-from spinode.paper.authors import CLAIMS
+from spinode.paper.claims import Claim, claims
 
 #: Profiles that the summary tells of, the most faithful last.
 PROFILES = ("quick", "paper")
-_START, _END = "<!-- summary: made by 08_paper_against_workbook -->", "<!-- end of summary -->"
+_START, _END = "<!-- summary: made by 'spinode readme' -->", "<!-- end of summary -->"
 
 Results = Mapping[str, Mapping[str, Any]]  # metrics by the name of their file
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One number of the paper, and where the workbook's is found.
-
-    Parameters
-    ----------
-    figure, quantity : str
-        Where the paper says it, and what it is.
-    paper : float
-        The paper's number, or our own bound for agreeing with what it says in words.
-    ours : callable
-        Takes the results of a profile, returns the workbook's number; a missing one is a KeyError.
-    form : str
-        Format of both numbers.
-    source : callable
-        Takes the results, returns what ours was computed from.
-    rule : {"at most", "at least", "near", "above"}
-        What ours must be to reproduce the paper's; ``near`` is within ``tolerance`` of it, and
-        ``above`` is the claim that something fails.
-    tolerance : float
-        Absolute, for ``near``.
-    said : str
-        What the paper says where it gives no number.
-    why : str
-        Reason if it differs.
-    """
-
-    figure: str
-    quantity: str
-    paper: float
-    ours: Callable[[Results], float]
-    form: str
-    source: Callable[[Results], str]
-    rule: str = "at most"
-    tolerance: float = 0.0
-    said: str = ""
-    why: str = ""
-
-    def verdict(self, ours: float) -> str:
-        """Say whether ``ours`` reproduces the paper's, is better by a factor of two, or differs."""
-        if self.rule == "near":
-            good, better = abs(ours - self.paper) <= self.tolerance, False
-        elif self.rule == "above":
-            good, better = ours > self.paper, False
-        elif self.rule == "at least":
-            good, better = ours >= self.paper, ours >= 2 * self.paper
-        else:
-            good, better = ours <= self.paper, ours <= self.paper / 2
-        if better and not self.said:
-            return "better"
-        if good:
-            return "reproduced"
-        return f"differs: {self.why}" if self.why else "differs"
-
-    def claimed(self) -> str:
-        """Return the paper's number or words as the table shows them."""
-        if self.said:
-            return self.said
-        number = self.form.format(self.paper)
-        return f"above {number}" if self.rule == "above" else number
-
-
-def _mesh(results: Results) -> str:
-    data = results["skyrmion_data"]
-    return f"{data['engine']['one_skyrmion']} engine, {data['cell'] * 1e9:g} nm cells"
-
-
-def _at(*path: str) -> Callable[[Results], Any]:
-    """Return a function that follows ``path`` into nested results."""
-
-    def look(results: Results) -> Any:
-        found: Any = results
-        for name in path:
-            found = found[name]
-        if found is None:
-            raise KeyError(path[-1])  # was not finite
-        return found
-
-    return look
-
-
-def _recognized(front_end: str, recognizer: str, number: int, published: float) -> Claim:
-    """Return the claim of a recognition rate with ``number`` training utterances."""
-    name = recognizer.replace("neural_ode", "Neural ODE").replace("_noise", " with noise")
-    return Claim(
-        "5",
-        f"digits recognized, {front_end}, {name}, N = {number}",
-        published,
-        lambda r: r["spoken_digits"]["rates"][front_end][recognizer][number - 1],
-        "{:.3f}",
-        lambda r: f"{r['spoken_digits']['device'][front_end]}; {r['spoken_digits']['speech']}",
-        rule="at least",
-        why="other speakers, and an embedded oscillator in place of the measured one",
-    )
-
-
-def _reservoir_claim(device: str, why: str = "") -> Claim:
-    def source(results: Results) -> str:
-        glass = results["mackey_glass"]
-        return (
-            f"{glass['engine']} engine, {glass['cell_m'] * 1e9:g} nm cells, "
-            f"{glass['micromagnetic_points'][device]} points"
-        )
-
-    return Claim(
-        "3",
-        f"Mackey-Glass, {device}, neural ODE against micromagnetics: mean difference of log10 "
-        "NRMSE, H = 1 to 40",
-        0.1,
-        _at("mackey_glass", "agreement_log10", device),
-        "{:.3f}",
-        source,
-        said="curves on each other",
-        why=why,
-    )
-
-
-def claims() -> list[Claim]:
-    """Return every number of the paper that the workbook reproduces, in the paper's order."""
-    trained, four = _at("training", "data"), _at("training", "four_skyrmions", "data")
-    timing = lambda r: f"{r['speedup']['cell_m'] * 1e9:g} nm cells, one thread each"  # noqa: E731
-    materials, device = _at("material_parameters", "data"), _at("oscillator", "device")
-    fig2, fig4, fig5 = (CLAIMS[name] for name in ("fig2", "fig4", "fig5"))
-    found = [
-        Claim(
-            "1",
-            "$m_z$ of the relaxed skyrmion (MuMax3)",
-            CLAIMS["data"]["mz_at_rest"],
-            _at("skyrmion_data", "mz_at_rest", "one_skyrmion"),
-            "{:.4f}",
-            _mesh,
-            rule="near",
-            tolerance=1e-3,
-            why="coarse cells",
-        ),
-        Claim(
-            "1",
-            "driven skyrmion, embedded engine against MuMax3's table, NRMSE",
-            0.01,
-            _at("skyrmion_data", "nrmse_vs_mumax3", "mumax3"),
-            "{:.2%}",
-            lambda r: "1 nm cells",
-            said="the same run",
-        ),
-        Claim(
-            "2",
-            "one skyrmion, k = 1 cannot: full-trajectory MSE",
-            fig2["one_skyrmion_mse"],
-            _at("training", "train_mse", "k = 1"),
-            "{:.1e}",
-            trained,
-            rule="above",
-        ),
-        Claim(
-            "2",
-            "one skyrmion, k = 2: full-trajectory MSE",
-            fig2["one_skyrmion_mse"],
-            _at("training", "train_mse", "k = 2"),
-            "{:.1e}",
-            trained,
-        ),
-        Claim(
-            "2",
-            "four skyrmions, k = 2: full-trajectory MSE",
-            fig2["four_skyrmions_mse"],
-            _at("training", "four_skyrmions", "train_mse"),
-            "{:.1e}",
-            four,
-        ),
-    ]
-    for who, rule in (("published", "near"), ("k = 2", "at most")):
-        label = "the authors' weights through our code" if who == "published" else "our weights"
-        for stretch, key in (("training", "nrmse"), ("next 10,000", "next_nrmse")):
-            found.append(
-                Claim(
-                    "2",
-                    f"one skyrmion, {label}, NRMSE, {stretch}",
-                    fig2[key],
-                    _at("training", "nrmse", who, stretch),
-                    "{:.1%}",
-                    trained,
-                    rule=rule,
-                    tolerance=0.0007,
-                )
-            )
-    found += [
-        _reservoir_claim("one skyrmion"),
-        _reservoir_claim(
-            "four skyrmions",
-            "the disk does not forget how it began, nor do two delays of its mean tell its state",
-        ),
-        Claim(
-            "3",
-            "time for 10,000 points, neural ODE (s)",
-            CLAIMS["timing"]["neural_ode_s"],
-            _at("speedup", "task_s", "neural ODE, compiled"),
-            "{:,.1f}",
-            timing,
-        ),
-        Claim(
-            "3",
-            "time for 10,000 points, micromagnetics (s; ours extrapolated)",
-            CLAIMS["timing"]["micromagnetics_s"],
-            _at("speedup", "task_s", "micromagnetics"),
-            "{:,.0f}",
-            timing,
-        ),
-        Claim(
-            "3",
-            "speed-up of the neural ODE over micromagnetics (the paper: more than)",
-            CLAIMS["timing"]["speedup"],
-            _at("speedup", "speedup_over_micromagnetics", "neural ODE, compiled"),
-            "{:,.0f}x",
-            timing,
-            rule="at least",
-        ),
-    ]
-    for who, rule in (("published", "near"), ("k = 2", "at most")):
-        label = "the authors' weights through our code" if who == "published" else "our weights"
-        for stretch, key in (("training", "nrmse"), ("held out", "next_nrmse")):
-            found.append(
-                Claim(
-                    "4",
-                    f"$K_u$ and $D$ as inputs, {label}, NRMSE, {stretch}",
-                    fig4[key],
-                    _at("material_parameters", "nrmse", who, stretch),
-                    "{:.1%}",
-                    materials,
-                    rule=rule,
-                    tolerance=0.003,
-                )
-            )
-        found.append(
-            Claim(
-                "4",
-                f"breathing frequency against $K_u$, {label}, mean error (GHz)",
-                fig4["Ku_frequency_ghz"],
-                _at(
-                    "material_parameters",
-                    "frequency_error_ghz",
-                    f"Ku, published, {who}",
-                    "mean, bin rule",
-                ),
-                "{:.3f}",
-                materials,
-                rule=rule,
-                tolerance=0.002,
-            )
-        )
-    for symbol, test, source in (
-        ("$K_u$", "Ku, published", "MuMax3"),
-        ("$D$", "Dind, embedded", "embedded engine"),
-    ):
-        found.append(
-            Claim(
-                "4",
-                f"breathing frequency against {symbol}, our weights, largest error (one bin, GHz)",
-                fig4["bin_ghz"],
-                _at(
-                    "material_parameters",
-                    "frequency_error_ghz",
-                    f"{test}, k = 2",
-                    "largest, bin rule",
-                ),
-                "{:.3f}",
-                lambda r, source=source: source,
-            )
-        )
-    found.append(
-        Claim(
-            "5",
-            "oscillator, k = 2, MSE on the training data",
-            fig5["training_mse"],
-            _at("oscillator", "train_mse", "k2"),
-            "{:.1e}",
-            device,
-        )
-    )
-    for front_end, recognizers in fig5["recognition"].items():
-        found.append(
-            Claim(
-                "5",
-                f"digits, {front_end}: largest difference of recognition between the oscillator "
-                "and its forecast with noise (the paper's is that of the spectrogram)",
-                fig5["recognition_gap"],
-                _at("spoken_digits", "largest_gap", front_end, "neural_ode_noise"),
-                "{:.1%}",
-                _at("spoken_digits", "device", front_end),
-            )
-        )
-        found += [
-            _recognized(front_end, recognizer, number, rate)
-            for recognizer, rates in recognizers.items()
-            for number, rate in rates.items()
-        ]
-    return found
+class ResultMissing(SpinodeError):
+    """A result that the comparison needs is not there."""
 
 
 def read_results(folder: Path) -> Results:
     """Return all metrics in ``results/<profile>``, by the names of their files."""
     return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
+
+
+def look_up(results: Results, key: str) -> Any:
+    """Follow ``key``, ``notebook.name.name``, into nested results; a whole number is an index.
+
+    Raises
+    ------
+    KeyError
+        If there is no such result.
+    """
+    found: Any = results
+    for name in key.split("."):
+        if isinstance(found, list):
+            if not (name.isdecimal() and int(name) < len(found)):
+                raise KeyError(key)
+            found = found[int(name)]
+        elif isinstance(found, Mapping) and name in found:
+            found = found[name]
+        else:
+            raise KeyError(key)
+    return found
+
+
+def verdict(claim: Claim, paper: float | None, ours: float, source: str) -> str:
+    """Say whether ``ours`` bears out what the paper says.
+
+    Parameters
+    ----------
+    claim : Claim
+        Its rule says what ours must be: ``at_most`` or ``at_least`` the paper's number (then a
+        factor of two counts as better), ``near`` it (within the tolerance), ``over`` it (a bound,
+        which nobody is better at), ``shown`` beside it without a verdict. If the number is the
+        error at which the authors stop their training, ours ``reaches`` it, or ``fails`` to where
+        the paper says that it must.
+    paper, ours : float
+        A number that is not finite is NaN.
+    source : str
+        What ours was computed from.
+    """
+    if claim.rule == "shown" or paper is None:
+        return ""
+    if claim.data not in source:
+        return f"not compared: {claim.why or f'the paper has {claim.data}'}"
+    if claim.rule == "reaches":
+        return "reached" if ours <= paper else _differs("not reached", claim)
+    if claim.rule == "fails":
+        return "reproduced" if not ours <= paper else _differs("differs", claim)
+    if claim.rule == "near":
+        good, better = abs(ours - paper) <= claim.tolerance, False
+    elif claim.rule in ("at_least", "over"):
+        good, better = ours >= paper, ours >= 2 * paper and claim.rule == "at_least"
+    else:
+        good, better = ours <= paper, ours <= paper / 2
+    if better and not claim.said:
+        return "better"
+    return "reproduced" if good else _differs("differs", claim)
+
+
+def _differs(word: str, claim: Claim) -> str:
+    return f"{word}: {claim.why}" if claim.why else word
 
 
 def compare(root: Path, profiles: Iterable[str] = PROFILES) -> pd.DataFrame:
@@ -332,30 +99,118 @@ def compare(root: Path, profiles: Iterable[str] = PROFILES) -> pd.DataFrame:
     root : path
         Folder of the workbook.
     profiles : iterable of str
-        Which results to show; the verdict is on the last one that has the number.
+        Which results to show; each has its own verdict and its own source.
 
     Returns
     -------
     DataFrame
-        A row a claim that some profile has a number for; all columns are text.
+        A row a claim and profile that has a number for it: ``figure``, ``quantity``, ``label``,
+        ``paper``, ``paper_source``, ``profile``, ``ours``, ``verdict``, ``computed_from``; all
+        columns are text. The median stands for several seeds, with their range.
+
+    Raises
+    ------
+    ResultMissing
+        If a profile lacks a number that the claim does not say may be absent.
     """
     results = {name: read_results(root / "results" / name) for name in profiles}
-    rows = []
-    for claim in claims():
-        row = {"Fig.": claim.figure, "quantity": claim.quantity, "paper": claim.claimed()}
-        for profile, found in results.items():
-            column = f"here, {profile} profile"
-            try:
-                ours = float(claim.ours(found))
-            except (KeyError, IndexError):
-                row[column] = ""
-                continue
-            row[column] = claim.form.format(ours)
-            row |= {"verdict": claim.verdict(ours), "computed from": claim.source(found)}
-        if "verdict" in row:
-            rows.append(row)
-    columns = ["Fig.", "quantity", "paper", *(f"here, {name} profile" for name in results)]
-    return pd.DataFrame(rows, columns=[*columns, "verdict", "computed from"])
+    rows = [
+        row
+        for claim in claims()
+        for profile, found in results.items()
+        if (row := _row(claim, profile, found))
+    ]
+    columns = "figure quantity label paper paper_source profile ours verdict computed_from"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def _row(claim: Claim, profile: str, results: Results) -> dict[str, str] | None:
+    try:
+        seeds = look_up(results, claim.key)
+        paper = claim.paper
+        if isinstance(paper, str):
+            paper = _median(look_up(results, paper))
+    except KeyError as missing:
+        if claim.absent:
+            return None
+        raise ResultMissing(
+            f"results/{profile} lacks {missing.args[0]}, which {claim.quantity} needs: run its "
+            f"notebook ('spinode run {claim.key.partition('.')[0]} --profile {profile}')."
+        ) from None
+    ours, source = _median(seeds), _rendered(claim.computed_from, results)
+    return {
+        "figure": claim.figure,
+        "quantity": claim.quantity,
+        "label": claim.label,
+        "paper": _claimed(claim, paper),
+        "paper_source": claim.source,
+        "profile": profile,
+        "ours": _written(claim, seeds),
+        "verdict": verdict(claim, paper, ours, source),
+        "computed_from": source,
+    }
+
+
+def _finite(seeds: Any) -> list[float]:
+    """Return the numbers of all seeds; what was not finite is null in results, here infinite."""
+    seeds = seeds if isinstance(seeds, list) else [seeds]
+    return [float("inf") if one is None else float(one) for one in seeds]
+
+
+def _median(seeds: Any) -> float:
+    return median(_finite(seeds))
+
+
+def _written(claim: Claim, seeds: Any) -> str:
+    numbers = _finite(seeds)
+    written = claim.format.format(median(numbers))
+    if len(numbers) > 1:
+        low, high = (claim.format.format(one) for one in (min(numbers), max(numbers)))
+        written += f" ({len(numbers)} seeds: {low} to {high})"
+    return written
+
+
+def _claimed(claim: Claim, paper: float | None) -> str:
+    """Return the paper's number or words as the table shows them."""
+    if claim.said or paper is None:
+        return claim.said or "no number"
+    number = claim.format.format(paper)
+    bounds = {"fails": "above ", "reaches": "stops at ", "over": "over "}
+    return bounds.get(claim.rule, "") + number
+
+
+def _rendered(template: str, results: Results) -> str:
+    """Return ``template`` with the results that its keys in braces name."""
+
+    def value(match: re.Match) -> str:
+        found = look_up(results, match[1])
+        return f"{found:g}" if isinstance(found, float) else str(found)
+
+    return re.sub(r"\{([\w.]+)\}", value, template)
+
+
+# --- as text --------------------------------------------------------------------------------
+
+
+def wide(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `compare`'s table with a line a quantity, for reading.
+
+    Every profile has a column of numbers with their verdicts, and one of what they come from.
+    """
+    rows = {}
+    for one in table.to_dict("records"):
+        row = rows.setdefault(
+            one["quantity"],
+            {"Fig.": one["figure"], "quantity": one["label"], "paper": one["paper"]},
+        )
+        said = f": **{one['verdict']}**" if one["verdict"] else ""
+        row[f"here, {one['profile']} profile"] = one["ours"] + said
+        row[f"{one['profile']} computed from"] = one["computed_from"]
+        row["the paper's number is"] = one["paper_source"]
+    profiles = table.profile.unique()
+    columns = ["Fig.", "quantity", "paper", *(f"here, {name} profile" for name in profiles)]
+    columns += [*(f"{name} computed from" for name in profiles), "the paper's number is"]
+    return pd.DataFrame(list(rows.values()), columns=columns).fillna("")
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -367,32 +222,33 @@ def markdown(table: pd.DataFrame) -> str:
 
 def summary(root: Path) -> str:
     """Return the text of ``results/summary.md``: the table of all profiles that were run."""
-    profiles = [name for name in PROFILES if (root / "results" / name).is_dir()]
-    return markdown(compare(root, profiles))
+    return markdown(wide(_all_profiles(root)))
 
 
-def insert(readme: str, table: str) -> str:
-    """Return the text of the README with ``table`` between its two markers.
+def _all_profiles(root: Path) -> pd.DataFrame:
+    return compare(root, [name for name in PROFILES if (root / "results" / name).is_dir()])
+
+
+def publish(root: Path) -> None:
+    """Write ``results/summary.md``."""
+    text = summary(root)
+    with replacing(root / "results" / "summary.md") as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def readme(root: Path) -> str:
+    """Return the text of README.md with the table between its two markers, without the sources.
 
     Raises
     ------
     InputError
         If it does not have the markers.
     """
-    before, start, rest = readme.partition(_START)
+    text = (root / "README.md").read_text("utf-8")
+    before, start, rest = text.partition(_START)
     _, end, after = rest.partition(_END)
     if not (start and end):
         raise InputError(f"README.md has no place for the summary: write {_START} ... {_END}.")
-    return f"{before}{_START}\n\n{table}\n{_END}{after}"
-
-
-def publish(root: Path) -> None:
-    """Write ``results/summary.md``, and its table into README.md if there is one."""
-    table = summary(root)
-    with replacing(root / "results" / "summary.md") as partial:
-        partial.write_text(table, encoding="utf-8")
-    readme = root / "README.md"
-    if readme.is_file():
-        text = insert(readme.read_text("utf-8"), table)
-        with replacing(readme) as partial:
-            partial.write_text(text, encoding="utf-8")
+    table = wide(_all_profiles(root))
+    table = table[[name for name in table if not re.search("computed from|number is", name)]]
+    return f"{before}{_START}\n\n{markdown(table)}\n{_END}{after}"

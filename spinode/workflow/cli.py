@@ -9,11 +9,16 @@ from pathlib import Path
 import click
 
 from spinode.errors import InputError, SpinodeError
+from spinode.workflow.learn import forecast, learn
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def app() -> None:
     """Run the spinode workbook."""
+
+
+app.add_command(learn)
+app.add_command(forecast)
 
 
 @app.command()
@@ -163,6 +168,22 @@ def book(profile: str, out: Path | None, opening: bool) -> None:
 
 
 @app.command()
+@click.argument("model")
+@click.option("--lab/--no-lab", default=True, help="Open JupyterLab, or only write the notebook.")
+def explore(model: str, lab: bool) -> None:
+    """Open MODEL, a file or the name of a shipped one, with sliders in JupyterLab."""
+    import subprocess
+
+    from spinode.book.explorer import write_notebook
+    from spinode.files import workbook_root
+
+    path = write_notebook(model, workbook_root() / "build" / "explore")
+    print(f"written: {path}")
+    if lab:
+        subprocess.run([sys.executable, "-m", "jupyter", "lab", str(path)], check=False)
+
+
+@app.command()
 def engines() -> None:
     """Say which micromagnetic engines can run here, and why not."""
     from spinode.micromagnetics import available_engines
@@ -224,6 +245,20 @@ def import_mumax3(folder: Path, to: Path | None) -> None:
     if pictures is not None:
         images = path.with_name(f"{path.stem}_pictures.nc")
         print(f"{len(pictures)} pictures: {trajectory.save(pictures.to_dataset(name='m'), images)}")
+
+
+@app.command()
+def readme() -> None:
+    """Put the table of all results into README.md; for maintainers, before a commit."""
+    from spinode.files import replacing, workbook_root
+    from spinode.paper import comparison
+
+    root = workbook_root()
+    comparison.publish(root)
+    text = comparison.readme(root)
+    with replacing(root / "README.md") as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"results/summary.md and {root / 'README.md'} hold what results/ say.")
 
 
 @app.command()

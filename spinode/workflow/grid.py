@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spinode.errors import InputError
-from spinode.workflow.workbook import parse_value
+from spinode.workflow.workbook import parse_value, read_yaml
 
 _RANGE = re.compile(r"\s*(-?\d+):(-?\d+)(?::([1-9]\d*))?\s*")
 # A comma that is not inside of brackets.
@@ -137,16 +137,7 @@ def read_grid(path: Path, axes: Block | None = None) -> Grid:
     InputError
         If the file is missing or is no such YAML.
     """
-    import yaml
-
-    try:
-        contents = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the grid {path}: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is no text; a grid is a file of YAML.") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
+    contents = read_yaml(path)
     blocks = contents if isinstance(contents, list) else [contents]
     if not blocks or not all(blocks):
         raise InputError(f"the grid {path} is empty.")
@@ -168,23 +159,15 @@ def _block(block: Any, path: Path) -> Block:
         kind: {name: _values(name, values, path) for name, values in block.get(kind, {}).items()}
         for kind in ("product", "zip")
     }
-    return Block(**axes, points=[_plain(point) for point in block.get("points", ())])
+    return Block(**axes, points=block.get("points", ()))
 
 
 def _values(name: str, values: Any, path: Path) -> Sequence[Any]:
     if isinstance(values, str):
         return parse_values(values)
     if isinstance(values, list):
-        return list(_plain(dict(enumerate(values))).values())
+        return values
     raise InputError(
         f"the grid {path} gives {name} the value {values!r}; write a list such as [1, 2] or a "
         "quoted range such as '0:5'."
     )
-
-
-def _plain(values: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Read 1e-3, a string in YAML 1.1, as the command line does."""
-    return {
-        name: parse_value(value) if isinstance(value, str) else value
-        for name, value in values.items()
-    }

@@ -142,23 +142,38 @@ def load_profile(profile: str) -> dict[str, dict[str, Any]]:
     InputError
         If there is no such profile, or its file cannot be read; the nearest name is suggested.
     """
-    from ruamel.yaml import YAMLError
-
     folder = workbook_root() / "profiles"
     path = folder / f"{profile}.yaml"
     if not path.is_file():
         names = [file.stem for file in sorted(folder.glob("*.yaml"))]
         raise InputError(f"there is no profile {profile!r}; {_suggest(profile, names)}")
-    try:
-        contents = _yaml().load(path.read_text("utf-8"))
-    except YAMLError as error:
-        raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
+    contents = read_yaml(path)
     sections = {} if contents is None else contents
     if isinstance(sections, dict):
         sections = {name: {} if values is None else values for name, values in sections.items()}
     if not isinstance(sections, dict) or not all(isinstance(v, dict) for v in sections.values()):
         raise InputError(f"{path} must hold, by notebook, parameters and their values.")
     return sections
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a file of YAML 1.2 holds.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is no YAML.
+    """
+    from ruamel.yaml import YAMLError
+
+    try:
+        return _yaml().load(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not text; it should be a file of YAML.") from None
+    except YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def parse_value(text: str) -> Any:

@@ -1,0 +1,138 @@
+"""Learn a driven device from a short noisy record: `identify`.
+
+From the best linear model (`linear`) by Levenberg-Marquardt over windows (`variable_projection`)
+to a latent Spin-Neural ODE (`latent`), its size and ridge chosen on held-out pieces of the records
+(`choice`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from spinode.errors import InputError
+from spinode.neural_ode import records as recordings
+from spinode.neural_ode.choice import Candidate, Choice
+from spinode.neural_ode.latent import LatentODE
+from spinode.neural_ode.stages import INTERPOLATIONS
+from spinode.neural_ode.state_space import Shape
+
+
+def identify(
+    records: xr.Dataset | Sequence[xr.Dataset],
+    *,
+    output: str,
+    inputs: str | Sequence[str],
+    states: int | str = "auto",
+    width: int | str = "auto",
+    ridge: float | str = "auto",
+    interpolation: str = "auto",
+    steps: int = 60,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> LatentODE:
+    """Learn a latent Spin-Neural ODE from measured records, in one call.
+
+    What is left on ``"auto"`` is chosen by free simulation of pieces of the records that were
+    held out of the fit. Scales, time scale and burn-in come from the data.
+
+    Parameters
+    ----------
+    records : Dataset, or sequence of them
+        Evenly spaced samples over ``time`` (s), all with the same spacing. A dimension ``run``
+        counts as several records. NaN in the output is a missing sample.
+    output : str
+        Variable of the measured output.
+    inputs : str or sequence of str
+        Variables that drive the device.
+    states : int or "auto"
+        Length of the state.
+    width : int or "auto"
+        Neurons of the hidden layer; 0 for a linear model.
+    ridge : float or "auto"
+        What the squares of the weights out of the neurons add to the mean squared error of the
+        normalized output.
+    interpolation : {"auto", "held", "linear", "cubic"}
+        How the inputs go on between their samples.
+    steps : int
+        Most Levenberg-Marquardt steps of the last training, on windows of 1000 samples.
+    seed : int
+        Seed of what is drawn: the weights into the neurons.
+    checkpoint : path, optional
+        File that receives the state of the training. If it exists, the training goes on from it;
+        it is removed at the end.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    LatentODE
+        With ``forecast(inputs, first_samples)``, ``save`` and ``load``; its ``choices`` say what
+        was tried.
+
+    Raises
+    ------
+    InputError
+        If the records cannot be learned from, or an option makes no sense.
+
+    Examples
+    --------
+    >>> model = identify(recording, output="voltage", inputs="drive")  # doctest: +SKIP
+    >>> run = model.forecast(new_drive, first_samples=recording_there)  # doctest: +SKIP
+    """
+    inputs = [inputs] if isinstance(inputs, str) else list(inputs)
+    _check("states", states, 1)
+    _check("width", width, 0)
+    if ridge != "auto" and not (isinstance(ridge, int | float) and ridge >= 0):
+        raise InputError(f"ridge must be 'auto' or a number of at least 0, not {ridge!r}.")
+    if interpolation not in ("auto", *INTERPOLATIONS):
+        raise InputError(
+            f"interpolation must be one of auto, {', '.join(INTERPOLATIONS)}, "
+            f"not {interpolation!r}."
+        )
+    records = recordings.as_list(records)
+    spacing = recordings.check(records, output, inputs)
+    model = LatentODE(
+        output=recordings.channel(records, output),
+        inputs=tuple(recordings.channel(records, name) for name in inputs),
+        sample_spacing=spacing,
+        time_scale=spacing,
+        shape=Shape(1, len(inputs)),
+        weights=np.zeros(Shape(1, len(inputs)).weights),
+        trained_range=recordings.trained_range(records, [output, *inputs]),
+    )
+    held_inputs = all(recordings.is_held(one, name) for one in records for name in inputs)
+    wanted = Candidate(
+        states=None if states == "auto" else states,
+        width=None if width == "auto" else width,
+        ridge=None if ridge == "auto" else float(ridge),
+        interpolation="held"
+        if interpolation == "auto" and held_inputs
+        else None
+        if interpolation == "auto"
+        else interpolation,
+    )
+    with threadpool_limits(1, "blas"):
+        choice = Choice(
+            lambda how: [recordings.window(model, one, how) for one in records],
+            wanted,
+            seed=seed,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+        choice.search()
+        learned = choice.finish(model, steps)
+    if checkpoint is not None:
+        Path(checkpoint).unlink(missing_ok=True)
+    return learned
+
+
+def _check(name: str, value, least: int) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if value != "auto" and not (whole and value >= least):
+        raise InputError(f"{name} must be 'auto' or a whole number from {least}, not {value!r}.")

@@ -1,0 +1,340 @@
+"""A learned latent Spin-Neural ODE: its units, its forecasts and its file."""
+
+from __future__ import annotations
+
+import json
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from scipy.stats import norm
+
+from spinode.devices.drives import Drive
+from spinode.errors import InputError
+from spinode.files import replacing
+from spinode.neural_ode import _sensitivities, records
+from spinode.neural_ode.forecast import ForecastWarning
+from spinode.neural_ode.initial_state import fit_state
+from spinode.neural_ode.stages import StageInputs
+from spinode.neural_ode.state_space import Shape, simulate
+from spinode.trajectory import Channel, label, spacing_of
+
+_FORMAT = "spinode latent model 1"
+# An input may leave its trained range by this part of its width without a word.
+_INPUT_MARGIN = 0.02
+# Samples of rest before a forecast that knows nothing of its start.
+_REST = 5000
+
+
+@dataclass
+class LatentODE:
+    """A Spin-Neural ODE with a state of its own, dx/dt = A x + B e + b + W2 tanh(W1 [x; e] + b1).
+
+    Made by `spinode.neural_ode.identification.identify`.
+
+    Attributes
+    ----------
+    output : Channel
+    inputs : tuple of Channel
+    sample_spacing : float
+        Spacing of the samples (s).
+    time_scale : float
+        Seconds in one unit of the model's time.
+    shape : Shape
+        Number of states, inputs and neurons.
+    weights : array
+        All weights, see `Shape.unpack`.
+    interpolation : {"held", "linear", "cubic"}
+        How inputs go on between their samples, in training and by default in forecasts.
+    start_samples : int
+        Samples that a start is fitted to by default.
+    trained_range : dict of str to (float, float)
+        Smallest and largest value (SI) of output and inputs in the training data.
+    noise : float
+        Root mean square (normalized) of what held-out data leave unexplained.
+    covariance : array or None
+        Of the weights, from the curvature of the training error.
+    choices : list of dict
+        What was tried for order, width and ridge, and the held-out error of each (normalized).
+    """
+
+    output: Channel
+    inputs: tuple[Channel, ...]
+    sample_spacing: float
+    time_scale: float
+    shape: Shape
+    weights: np.ndarray
+    interpolation: str = "linear"
+    start_samples: int = 50
+    trained_range: dict = field(default_factory=dict)
+    noise: float = 0.0
+    covariance: np.ndarray | None = None
+    choices: list[dict] = field(default_factory=list)
+
+    @property
+    def step(self) -> float:
+        """One sample in the model's dimensionless time."""
+        return self.sample_spacing / self.time_scale
+
+    @property
+    def k(self) -> int:
+        """Samples that a forecast must at least be started from."""
+        return 1
+
+    @property
+    def states(self) -> int:
+        """Number of states."""
+        return self.shape.states
+
+    @property
+    def width(self) -> int:
+        """Neurons in the hidden layer."""
+        return self.shape.width
+
+    def normalize_inputs(self, values: np.ndarray) -> np.ndarray:
+        """Return inputs, shape (..., inputs) in SI units, as the model sees them."""
+        columns = [channel.normalize(values[..., i]) for i, channel in enumerate(self.inputs)]
+        return np.stack(columns, axis=-1)
+
+    def forecast(
+        self,
+        inputs: Drive | xr.Dataset | Sequence[Drive | xr.Dataset],
+        first_samples: xr.Dataset | np.ndarray | Sequence | None = None,
+        *,
+        interpolation: str | None = None,
+        duration: float | None = None,
+        band: float | None = None,
+    ) -> xr.Dataset:
+        """Integrate the model under given inputs.
+
+        Parameters
+        ----------
+        inputs : Drive, Dataset, or sequence of them
+            What drives the device.
+        first_samples : Dataset, array, or sequence of them, optional
+            The first samples of the output (SI), any number of them, NaN where missing: the state
+            to start from is fitted to them. Of a Dataset the first `start_samples` samples. Left
+            out, the device is at rest under its first input.
+        interpolation : {"held", "linear", "cubic"}, optional
+            How sampled inputs go on between their samples; by default as in the training.
+        duration : float, optional
+            Length of the forecast (s), by default as far as the inputs reach.
+        band : float, optional
+            Part of measured samples, say 0.9, that a band around the forecast is to hold.
+
+        Returns
+        -------
+        Dataset
+            Output and inputs over ``time`` in SI units; with ``band`` also ``<output>_low`` and
+            ``<output>_high``. With a dimension ``run`` if ``inputs`` is a sequence. NaN, and a
+            `ForecastWarning`, from where the state grew without bound.
+
+        Raises
+        ------
+        InputError
+            If inputs or first samples do not fit the model.
+        """
+        if isinstance(inputs, Sequence):
+            firsts = [None] * len(inputs) if first_samples is None else first_samples
+            if len(firsts) != len(inputs):
+                raise InputError(f"{len(inputs)} inputs need as many starts, not {len(firsts)}.")
+            runs = [
+                self.forecast(one, first, interpolation=interpolation, duration=duration, band=band)
+                for one, first in zip(inputs, firsts, strict=True)
+            ]
+            return xr.concat(runs, "run", join="outer")
+        if band is not None and not 0 < band < 1:
+            raise InputError(f"band must be a part between 0 and 1, not {band!r}.")
+        truth, start = self._first_samples(first_samples)
+        sampled = isinstance(inputs, xr.Dataset)
+        if start is None:
+            start = float(inputs.time[0]) if sampled else 0.0
+        if sampled:
+            interpolation = interpolation or self.interpolation
+        source = StageInputs(self, inputs, start=start, interpolation=interpolation)
+        last = source.samples
+        if duration is not None:
+            last = round(duration / self.sample_spacing)
+            if not 0 <= last <= source.samples:
+                raise InputError(
+                    f"the inputs last {source.samples * self.sample_spacing:.6g} s but the "
+                    f"forecast {duration:.6g} s; give longer inputs or a shorter duration."
+                )
+        driven = source.between(0, last)
+        stages = np.ascontiguousarray(self.normalize_inputs(driven))
+        if truth is None:
+            first = self.rest(stages[0])
+        else:
+            truth = truth[: last + 1]
+            first = fit_state(
+                self.shape, self.weights, self.step, stages, truth, self.rest(stages[0])
+            )
+        outputs, _ = simulate(self.shape, self.weights, self.step, first, stages)
+        self._warn(driven, outputs, start)
+        variables = {self.output.name: ("time", self.output.restore(outputs))}
+        for i, channel in enumerate(self.inputs):
+            variables[channel.name] = ("time", driven[::3, i])
+        if band is not None:
+            half = norm.ppf(0.5 + band / 2) * self.deviation(first, stages)
+            for name, side in (("low", -half), ("high", half)):
+                values = self.output.restore(outputs + side)
+                variables[f"{self.output.name}_{name}"] = ("time", values)
+        time = start + self.sample_spacing * np.arange(last + 1)
+        attributes = {"source": "forecast", "states": self.states, "width": self.width}
+        run = label(xr.Dataset(variables, {"time": time}, attributes))
+        for one in (self.output, *self.inputs):
+            run[one.name].attrs.setdefault("units", one.units)
+        return run
+
+    def deviation(self, first: np.ndarray, stages: np.ndarray) -> np.ndarray:
+        """Return the standard deviation (normalized) of measured samples around a forecast.
+
+        That of the weights, carried through the model's sensitivities, and the `noise`.
+        """
+        samples, n = (len(stages) - 1) // 3 + 1, self.shape.states
+        spread = np.full(samples, self.noise**2)
+        if self.covariance is not None:
+            rows = np.empty((samples, self.shape.weights + n + 1))
+            alive = _sensitivities.window_rows(
+                *self.shape.unpack(self.weights),
+                self.step,
+                first,
+                stages,
+                np.zeros(samples),
+                np.ones(samples),
+                rows,
+            )
+            if alive:
+                slopes = rows[:, : self.shape.weights]
+                spread += np.sum((slopes @ self.covariance) * slopes, axis=1)
+        return np.sqrt(spread)
+
+    def rest(self, drive: np.ndarray) -> np.ndarray:
+        """Return the state after a long time under a constant (normalized) input."""
+        stages = np.tile(np.asarray(drive, float), (3 * (_REST - 1) + 1, 1))
+        _, states = simulate(self.shape, self.weights, self.step, np.zeros(self.states), stages)
+        return states[-1] if np.isfinite(states[-1]).all() else np.zeros(self.states)
+
+    def _first_samples(self, given) -> tuple[np.ndarray | None, float | None]:
+        """Return the normalized first samples, and their time (s) if it is known."""
+        name = self.output.name
+        if given is None:
+            return None, None
+        start = None
+        if isinstance(given, xr.Dataset):
+            if name not in given:
+                raise InputError(f"the first samples lack the model's output {name}.")
+            if given.sizes["time"] > 1 and not np.isclose(
+                spacing_of(given), self.sample_spacing, rtol=1e-6
+            ):
+                raise InputError(
+                    f"the model knows samples every {self.sample_spacing:.6g} s but the first "
+                    f"samples come every {spacing_of(given):.6g} s; use trajectory.resample."
+                )
+            start = float(given.time[0])
+            values = given[name].values[: self.start_samples]
+        else:
+            values = np.atleast_1d(np.asarray(given, float))
+        if values.ndim != 1 or not np.isfinite(values).any():
+            raise InputError(f"the first samples of {name} hold no number to start from.")
+        return self.output.normalize(values.astype(float)), start
+
+    def _warn(self, driven: np.ndarray, outputs: np.ndarray, start: float) -> None:
+        lost = np.flatnonzero(~np.isfinite(outputs))
+        if lost.size:
+            warnings.warn(
+                f"the forecast of {self.output.name} grew without bound at "
+                f"{start + lost[0] * self.sample_spacing:.6g} s; what comes before is kept.",
+                ForecastWarning,
+                stacklevel=3,
+            )
+        for channel, column in zip(self.inputs, driven.T, strict=True):
+            if channel.name not in self.trained_range:
+                continue
+            low, high = self.trained_range[channel.name]
+            margin = _INPUT_MARGIN * (high - low)
+            if column.min() < low - margin or column.max() > high + margin:
+                warnings.warn(
+                    f"{channel.name} ranges from {column.min():.6g} to {column.max():.6g} in the "
+                    f"forecast but from {low:.6g} to {high:.6g} in the training: the forecast "
+                    "extrapolates.",
+                    ForecastWarning,
+                    stacklevel=3,
+                )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model, its weights and units to ``path``, whole or not at all.
+
+        The file is numpy's ``.npz``: arrays, and a description in JSON. Nothing in it can be
+        executed.
+        """
+        about = {
+            "format": _FORMAT,
+            "output": asdict(self.output),
+            "inputs": [asdict(channel) for channel in self.inputs],
+            "shape": asdict(self.shape),
+        }
+        about |= {name: getattr(self, name) for name in _PLAIN}
+        arrays = {"weights": self.weights}
+        if self.covariance is not None:
+            arrays["covariance"] = self.covariance
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.savez(file, description=json.dumps(about, default=float), **arrays)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> LatentODE:
+        """Read a model written by `save`.
+
+        Raises
+        ------
+        InputError
+            If there is no such file or it is not such a model.
+        """
+        path = Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as contents:
+                arrays = {name: contents[name] for name in contents.files}
+            about = json.loads(str(arrays.pop("description")))
+        except FileNotFoundError:
+            raise InputError(f"there is no model at {path}; train it first.") from None
+        except (OSError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
+            raise InputError(f"{path} is no saved model; train the model again.") from None
+        if not isinstance(about, dict) or about.get("format") != _FORMAT:
+            raise InputError(
+                f"{path} is not in this version's format ({_FORMAT}); train the model again."
+            )
+        try:
+            model = cls(
+                output=Channel(**about["output"]),
+                inputs=tuple(Channel(**channel) for channel in about["inputs"]),
+                shape=Shape(**about["shape"]),
+                weights=arrays["weights"],
+                covariance=arrays.get("covariance"),
+                **{name: about[name] for name in _PLAIN},
+            )
+        except (KeyError, TypeError):
+            raise InputError(f"{path} is damaged; train the model again.") from None
+        model.trained_range = {name: tuple(span) for name, span in model.trained_range.items()}
+        return model
+
+
+_PLAIN = (
+    "sample_spacing",
+    "time_scale",
+    "interpolation",
+    "start_samples",
+    "trained_range",
+    "noise",
+    "choices",
+)
+
+
+def windows_of(model: LatentODE, datasets, interpolation: str | None = None) -> list:
+    """Return records, one Dataset or several, as the model sees them."""
+    interpolation = interpolation or model.interpolation
+    return [records.window(model, one, interpolation) for one in records.as_list(datasets)]

@@ -1,0 +1,122 @@
+"""The Spin-Neural ODE with a state of its own: dx/dt = A x + B e + b + W2 tanh(W1 [x; e] + b1).
+
+The paper's state is the delayed output (`spinode.neural_ode.model`). Here it is any n numbers that
+the data call for, of which the output shows one combination, y = C x + D e + c. Without delays a
+noisy sample never enters the state, and a forecast starts from a state fitted to many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spinode.neural_ode import _sensitivities
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a latent model is.
+
+    Parameters
+    ----------
+    states, inputs : int
+        Length of x and of e.
+    width : int
+        Neurons of the hidden layer; 0 makes the model linear.
+    output_width : int
+        Neurons of a network between state and output; 0 for none.
+    """
+
+    states: int
+    inputs: int
+    width: int = 0
+    output_width: int = 0
+
+    @property
+    def columns(self) -> int:
+        """Length of (x, e, 1)."""
+        return self.states + self.inputs + 1
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int]:
+        """Number of weights in w1, wf, wo and co."""
+        return (
+            self.columns * self.width,
+            self.states * (self.width + self.columns),
+            self.columns * self.output_width,
+            self.output_width + self.columns,
+        )
+
+    @property
+    def weights(self) -> int:
+        """Number of all weights."""
+        return sum(self.sizes)
+
+    def unpack(self, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return views of ``weights`` as `_sensitivities` reads them: w1, wf, wo, co."""
+        parts = np.split(weights, np.cumsum(self.sizes)[:-1])
+        return (
+            parts[0].reshape(self.columns, self.width),
+            parts[1].reshape(self.states, self.width + self.columns),
+            parts[2].reshape(self.columns, self.output_width),
+            parts[3],
+        )
+
+    def pack(self, w1=None, wf=None, wo=None, co=None) -> np.ndarray:
+        """Return one array of all weights; zeros for what is left out."""
+        given = (w1, wf, wo, co)
+        return np.concatenate(
+            [
+                np.zeros(size) if part is None else np.ravel(part)
+                for part, size in zip(given, self.sizes, strict=True)
+            ]
+        ).astype(float)
+
+    def groups(self) -> np.ndarray:
+        """Return the group of each weight.
+
+        0: into the hidden layer; 1: out of it; 2: linear; 3: into the output's; 4: out of it;
+        5: feed-through.
+        """
+        wf = np.full((self.states, self.width + self.columns), 2)
+        wf[:, : self.width] = 1
+        co = np.full(self.output_width + self.columns, 2)
+        co[: self.output_width] = 4
+        co[self.output_width + self.states : -1] = 5
+        w1 = np.zeros((self.columns, self.width))
+        return self.pack(w1, wf, np.full((self.columns, self.output_width), 3), co).astype(int)
+
+    def widened(
+        self, weights: np.ndarray, width: int, output_width: int, seed: int
+    ) -> tuple[Shape, np.ndarray]:
+        """Return a shape of more neurons, and weights with which it does the same as before.
+
+        What goes into a new neuron is drawn, with states and inputs of unit standard deviation in
+        mind; what comes out is zero.
+        """
+        new = replace(self, width=width, output_width=output_width)
+        generator = np.random.default_rng(seed)
+        w1, wf, wo, co = self.unpack(weights)
+
+        def drawn(old, neurons):
+            more = neurons - old.shape[1]
+            directions = generator.normal(size=(self.columns, more))
+            directions /= np.linalg.norm(directions[:-1], axis=0)
+            directions[-1] = generator.uniform(-1, 1, size=more)
+            return np.concatenate([old, directions], axis=1)
+
+        grown = np.zeros((self.states, width - self.width))
+        wf = np.concatenate([wf[:, : self.width], grown, wf[:, self.width :]], axis=1)
+        co = np.insert(co, self.output_width, np.zeros(output_width - self.output_width))
+        return new, new.pack(drawn(w1, width), wf, drawn(wo, output_width), co)
+
+
+def simulate(
+    shape: Shape, weights: np.ndarray, step: float, first: np.ndarray, stages: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return output, shape (samples,), and states, shape (samples, n), from a first state on."""
+    samples = (len(stages) - 1) // 3 + 1
+    outputs, states = np.empty(samples), np.empty((samples, shape.states))
+    _sensitivities.simulate(*shape.unpack(weights), step, first, stages, outputs, states)
+    return outputs, states

@@ -1,0 +1,221 @@
+"""The Spin-Neural ODE with a state of its own: derivatives, linear start, training, forecasts."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spinode.errors import InputError
+from spinode.neural_ode import _sensitivities, linear, records
+from spinode.neural_ode.identification import identify
+from spinode.neural_ode.latent import LatentODE
+from spinode.neural_ode.state_space import Shape, simulate
+from spinode.neural_ode.variable_projection import VariableProjection, Window
+
+ROOT = Path(__file__).resolve().parent.parent
+SPACING = 0.1
+
+
+def duffing(samples, seed, noise=0.0, amplitude=0.14):
+    """A driven, damped oscillator with a hardening spring, by a solver of its own."""
+    from scipy.integrate import solve_ivp
+
+    generator = np.random.default_rng(seed)
+    time = SPACING * np.arange(samples)
+    phases = generator.uniform(0, 2 * np.pi, 40)
+    rates = generator.uniform(0.1, 2.4, 40)  # no common period: the signal never repeats
+
+    def drive(t):
+        return amplitude * np.sum(np.cos(np.multiply.outer(t, rates) + phases), axis=-1)
+
+    def slope(t, s):
+        return [s[1], -0.3 * s[1] - s[0] - 0.5 * s[0] ** 3 + drive(t)]
+
+    truth = solve_ivp(slope, (0, time[-1]), [0.0, 0.0], t_eval=time, rtol=1e-8, atol=1e-10).y[0]
+    noisy = truth + noise * truth.std() * generator.normal(size=samples)
+    data = {"drive": ("time", drive(time)), "x": ("time", noisy), "clean": ("time", truth)}
+    return xr.Dataset(data, {"time": time})
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return duffing(2500, 0, noise=0.05, amplitude=0.16)
+
+
+@pytest.fixture(scope="module")
+def model(recording):
+    return identify(
+        recording, output="x", inputs="drive", states=2, width=8, ridge=1e-6,
+        interpolation="cubic", progress=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("output_width", [0, 3])
+def test_sensitivities_are_the_derivatives(output_width):
+    shape = Shape(3, 2, 4, output_width)
+    generator = np.random.default_rng(0)
+    weights = 0.4 * generator.normal(size=shape.weights)
+    weights[shape.sizes[0] :][4:7] -= 0.5
+    stages = generator.normal(size=(3 * 19 + 1, 2))
+    truth, counts = generator.normal(size=20), np.ones(20)
+    counts[7] = 0
+    first = generator.normal(size=3)
+    rows = np.empty((20, shape.weights + 4))
+    assert _sensitivities.window_rows(
+        *shape.unpack(weights), 0.3, first, stages, truth, counts, rows
+    )
+    assert not rows[7].any()
+    both = np.concatenate([weights, first])
+    for i in range(both.size):
+        shifted = []
+        for change in (1e-6, -1e-6):
+            moved = both.copy()
+            moved[i] += change
+            shifted.append(simulate(shape, moved[:-3], 0.3, moved[-3:], stages)[0])
+        slope = (shifted[0] - shifted[1]) / 2e-6
+        assert np.allclose(rows[:, i], counts * slope, rtol=1e-5, atol=1e-6)
+
+
+def test_first_states_are_projected_out_exactly():
+    """A step without damping, in the linear read-out, is the joint least-squares solution."""
+    shape = Shape(2, 1)
+    generator = np.random.default_rng(1)
+    wf = np.array([[-0.2, 0.5, 0.3, 0.0], [-0.5, -0.1, 0.2, 0.0]])
+    weights = shape.pack(wf=wf, co=np.array([1.0, 0.2, 0.0, 0.1]))
+    windows = [
+        Window(generator.normal(size=(3 * 29 + 1, 1)), generator.normal(size=30), np.ones(30))
+        for _ in range(3)
+    ]
+    firsts = generator.normal(size=(3, 2))
+    free = np.zeros(shape.weights, bool)
+    free[-1] = True  # the offset: with the first states the problem is linear
+    projection = VariableProjection(
+        shape, 1.0, windows, ridge=np.zeros(shape.weights), free=free, damping=1e-10
+    )
+    new, moved, error = projection.step_once(weights, firsts)
+    columns, right = np.zeros((90, 7)), np.zeros(90)
+    for w, window in enumerate(windows):
+        here = slice(30 * w, 30 * (w + 1))
+        base = simulate(shape, weights, 1.0, np.zeros(2), window.stages)[0] - weights[-1]
+        right[here] = window.truth - base
+        columns[here, 0] = 1
+        for i in range(2):
+            one = simulate(shape, weights, 1.0, np.eye(2)[i], window.stages)[0]
+            columns[here, 1 + 2 * w + i] = one - base - weights[-1]
+    best = np.linalg.lstsq(columns, right, rcond=None)[0]
+    assert new[-1] == pytest.approx(best[0], abs=1e-3)
+    assert moved.ravel() == pytest.approx(best[1:], abs=2e-2)
+    assert error == pytest.approx(np.mean((columns @ best - right) ** 2), rel=1e-4)
+
+
+def test_linear_start_finds_a_known_system():
+    shape = Shape(2, 1)
+    wf = np.array([[-0.05, 0.6, 0.2, 0.0], [-0.6, -0.05, 0.4, 0.0]])
+    weights = shape.pack(wf=wf, co=np.array([1.0, -0.5, 0.0, 0.3]))
+    stages = np.repeat(np.random.default_rng(0).normal(size=(1000, 1)), 3, axis=0)[:-2]
+    truth = simulate(shape, weights, 1.0, np.zeros(2), stages)[0]
+    data = [Window(stages, truth, np.ones(1000))]
+    shape, (start, *_) = linear.initial(data, 2, linear.arx(data, [4, 8]), feedthrough=True)
+    poles = np.sort_complex(np.linalg.eigvals(shape.unpack(start)[1][:, :2]))
+    assert poles == pytest.approx(np.sort_complex(np.linalg.eigvals(wf[:, :2])), abs=0.05)
+
+
+def test_learns_through_noise(model):
+    """5 % noise in; the forecast of another drive is several times closer to the clean truth."""
+    other = duffing(2000, 1)
+    run = model.forecast(other[["drive"]], other[["x"]])
+    error = float(np.sqrt(((run.x - other.clean)[100:] ** 2).mean()) / other.clean.std())
+    assert error < 0.025
+
+
+def test_band_holds_what_it_promises(model):
+    other = duffing(2000, 1, noise=0.05, amplitude=0.16)
+    run = model.forecast(other[["drive"]], other[["x"]], band=0.9)
+    inside = ((other.x > run.x_low) & (other.x < run.x_high))[100:].mean()
+    assert 0.85 < float(inside) < 0.97
+
+
+def test_a_model_file_gives_the_same_forecast(model, recording, tmp_path):
+    loaded = LatentODE.load(model.save(tmp_path / "model.pt"))
+    pair = [one.forecast(recording[["drive"]], recording[["x"]]).x for one in (model, loaded)]
+    assert (pair[0] == pair[1]).all()
+    assert loaded.choices == model.choices
+
+
+def test_start_may_be_any_number_of_samples_or_none(model, recording):
+    truth = recording.clean
+    for first in (recording.x.values[:5], np.where(np.arange(60) % 3, np.nan, truth[:60]), None):
+        run = model.forecast(recording[["drive"]], first)
+        error = np.sqrt(((run.x - truth)[200:] ** 2).mean()) / truth.std()
+        assert error < 0.03
+
+
+def test_several_records_with_gaps_learn_as_one(recording):
+    x = recording.x.values.copy()
+    x[300:340] = np.nan
+    whole = recording.assign(x=("time", x))
+    parts = [whole.isel(time=slice(0, 900)), whole.isel(time=slice(900, None))]
+    options = {"output": "x", "inputs": "drive", "states": 2, "width": 0, "interpolation": "linear"}
+    one, two = (identify(data, **options, progress=False) for data in (whole, parts))
+    run = [m.forecast(recording[["drive"]]).x.values for m in (one, two)]
+    assert np.std(run[0] - run[1]) < 0.05 * np.std(run[0])
+
+
+def test_goes_on_from_its_checkpoint(recording, tmp_path):
+    options = {"output": "x", "inputs": "drive", "states": 2, "width": 8, "ridge": 1e-6}
+    options |= {"progress": False, "interpolation": "linear", "checkpoint": tmp_path / "state"}
+    data = recording.isel(time=slice(0, 700))
+    first = identify(data, **options)
+    second = identify(data, **options)
+    assert np.array_equal(first.weights, second.weights)
+    with pytest.raises(InputError, match="other data"):
+        identify(data.isel(time=slice(0, 600)), **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.drop_vars("x"), "lacks x"),
+        (lambda d: d.assign(drive=d.drive * 0), "never changes"),
+        (lambda d: d.isel(time=slice(0, 20)), "at least 50"),
+        (lambda d: d.assign(drive=d.drive.where(d.time != d.time[7])), "not a number"),
+        (lambda d: d.assign_coords(time=d.time**1.1), "evenly spaced"),
+    ],
+)
+def test_bad_records_get_one_sentence(recording, change, message):
+    with pytest.raises(InputError, match=message):
+        identify(change(recording), output="x", inputs="drive", progress=False)
+
+
+@pytest.mark.parametrize(
+    "option", [{"states": 0}, {"width": 2.5}, {"ridge": -1}, {"interpolation": "nearest"}]
+)
+def test_bad_options_get_one_sentence(recording, option):
+    with pytest.raises(InputError, match=next(iter(option))):
+        identify(recording, output="x", inputs="drive", progress=False, **option)
+
+
+def test_held_out_pieces_are_not_fitted():
+    window = Window(np.arange(3 * 99 + 1.0)[:, None], np.arange(100.0), np.ones(100))
+    fitted, held = records.hold_out([window], 10, 5, 2)
+    seen = np.concatenate([one.truth for one in fitted])
+    kept = np.concatenate([one.truth for one in held])
+    assert not set(seen) & set(kept)
+    assert sorted([*seen, *kept]) == list(range(100))
+
+
+def test_no_official_test_sample_enters_the_training():
+    """The training records of the benchmarks are the official ones, and `identify` sees no more."""
+    spec = importlib.util.spec_from_file_location("b", ROOT / "benchmarks/identification.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    folder = ROOT.parent / "shared" / "system-identification"
+    if not folder.is_dir():
+        pytest.skip("the benchmarks' files are not here")
+    train, tests = benchmark.tanks(folder)
+    assert train.sizes["time"] == tests[0].sizes["time"] == 1024
+    assert float(train.u[0]) == 3.2567 and float(tests[0].u[0]) == 0.97619
+    train, tests = benchmark.wiener_hammerstein(folder)
+    assert (train.sizes["time"], tests[0].sizes["time"]) == (100_000, 78_800)
