@@ -22,7 +22,7 @@
 profile = "quick"
 delays = [1, 2]
 width = 50
-seed = 0
+seeds = [0, 1, 2, 3, 4]
 iterations = 2400
 lm_steps = 40
 train_start = 1500
@@ -39,6 +39,7 @@ baselines = False
 import json
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
@@ -52,7 +53,7 @@ from spinode.neural_ode.forecast import forecast
 from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
 from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION
-from spinode.neural_ode.training import fit
+from spinode.neural_ode.training import fit_seeds
 from spinode.micromagnetics.tables import read_table
 from spinode.trajectory import Channel, load, resample
 from spinode.workflow.workbook import outputs
@@ -115,8 +116,8 @@ train_time = spacing * train_start, spacing * validation_stop
 
 
 # %%
-def train(name, signal, drive, k, start, stop, end, lm_steps):
-    """Return a model trained on samples start to stop, chosen on stop to end, and its history."""
+def train(name, signal, drive, k, start, stop, end, lm_steps, seeds):
+    """Return models trained on samples start to stop, chosen on stop to end, and histories."""
     model = SpinODE(
         Channel("mz", "1", offset=float(signal.mz[0]), scale=0.1),
         (Channel("Ku", "J/m3", offset=8e5, scale=2e5),),
@@ -124,32 +125,32 @@ def train(name, signal, drive, k, start, stop, end, lm_steps):
         time_scale=2e-10,
         k=k,
         width=width,
-        seed=seed,
     )
-    checkpoint = out.checkpoints / f"{name}_k{k}.checkpoint"  # lets an interrupted run go on
-    history = fit(
+    trained = fit_seeds(
         model,
         signal,
+        seeds,
         inputs=drive,
         train=(start, stop),
         validation=(stop, end),
         iterations=iterations,
         lm_steps=lm_steps,
         patience=12,
-        seed=seed,
-        checkpoint=checkpoint,
+        checkpoint=out.checkpoints / f"{name}_k{k}.checkpoint",  # an interrupted run goes on
     )
-    model.save(out.data / "training" / f"{name}_k{k}.pt")
-    return model, history
+    trained[0][0].save(out.data / "training" / f"{name}_k{k}.pt")
+    return [one for one, _ in trained], [history for _, history in trained]
 
 
-models, histories = {}, {}
+# %%
+models, all_histories = {}, {}
 if MODELS["one_skyrmion"].here:
-    models["published"] = MODELS["one_skyrmion"].load()
+    models["published"] = [MODELS["one_skyrmion"].load()]
 for k in delays:
-    models[f"k{k}"], histories[f"k{k}"] = train(
-        "one_skyrmion", signal, drive, k, train_start, train_stop, validation_stop, lm_steps
+    models[f"k{k}"], all_histories[f"k{k}"] = train(
+        "one_skyrmion", signal, drive, k, train_start, train_stop, validation_stop, lm_steps, seeds
     )
+histories = {name: found[0] for name, found in all_histories.items()}
 
 # %%
 claim = claimed("one_skyrmion_k2_train_mse")
@@ -173,33 +174,48 @@ loss.hvplot.line(
 # Each model now starts from its first $k$ samples at 7.5 ns and gets nothing more but the drive. It
 # runs through the training stretch and on into time it never saw, up to 107.5 ns. (At about 113 ns
 # the skyrmion of the published run is annihilated; nothing after that is one skyrmion's motion.
-# Already around 95 to 100 ns it makes an excursion larger than any in the training data, so that
-# errors grow there; they are told over as many samples as were trained on.)
+# Errors are told over as many samples as were trained on, as the median of five seeds, beside those
+# of the worst 500 samples in a row: for ours 95 to 97.5 ns, whatever the seed, k, weight decay or
+# the data that chose among the weights.)
 # The authors' own weights, where they were fetched, go through the same code.
 
 # %%
 truth = signal.isel(time=slice(train_start, None))
-forecasts = {
-    name: forecast(model, drive, initial=truth, duration=duration - train_time[0])
-    for name, model in models.items()
-}
-
-# %%
 seen = validation_stop - train_start
-stretches = {
-    "training": slice(0, seen),
-    "held_out": slice(seen, seen + 10_000),
-}
-errors = {}
-for name, run in forecasts.items():
+worst = range(seen, truth.sizes["time"] - 499, 500)
+
+
+def errors_of(run):
+    """Return the NRMSE of a forecast in training, held out, and in its worst 500 samples."""
     # A forecast that blew up is shorter than the truth; its missing samples count as NaN.
     aligned = run.reindex(time=truth.time, method="nearest", tolerance=spacing / 2)
-    errors[name] = {
-        stretch: nrmse(aligned.mz.values[samples], truth.mz.values[samples])
-        for stretch, samples in stretches.items()
+
+    def error(first, stop):
+        return nrmse(aligned.mz.values[first:stop], truth.mz.values[first:stop])
+
+    parts = {first: error(first, first + 500) for first in worst}
+    first = max(parts, key=parts.get)
+    return {
+        "training": error(0, seen),
+        "held_out": error(seen, seen + 10_000),
+        "worst_500": parts[first],
+        "worst_500_start": train_start + first,
     }
-table_of_errors = pd.DataFrame(errors).T.rename_axis("NRMSE")
-display(table_of_errors.style.format("{:.2%}"))
+
+
+# %%
+forecasts, errors = {}, {}
+for name, trained in models.items():
+    runs = [
+        forecast(model, drive, initial=truth, duration=duration - train_time[0])
+        for model in trained
+    ]
+    forecasts[name] = runs[0]
+    errors[name] = pd.DataFrame([errors_of(run) for run in runs])
+medians = {name: found.median() for name, found in errors.items()}
+columns = ["training", "held_out", "worst_500"]
+display(pd.DataFrame(medians).T[columns].rename_axis("median NRMSE").style.format("{:.2%}"))
+errors["k2"].set_index(pd.Index(seeds, name="seed"))
 
 # %%
 curves = {"micromagnetics": truth, **forecasts}
@@ -229,7 +245,7 @@ for row, (letter, stretch, start) in enumerate(
 ):
     panel = figure.add_subplot(layout[row, 1])
     plots.lines(panel, curves, "mz", (start, start + 3e-9))
-    scores = ", ".join(f"{name}: {error[stretch]:.1%}" for name, error in errors.items())
+    scores = ", ".join(f"{name}: {error[stretch]:.1%}" for name, error in medians.items())
     panel.set_title(f"{letter}  {stretch}, NRMSE {scores}")
 panel.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.28))
 plots.save_figure(figure, out.figures / "fig2_training.png")
@@ -246,7 +262,7 @@ plt.show()
 # %%
 four_source, recorded, four_drive = recording(FOUR_SKYRMIONS, authors.FOUR_SKYRMIONS_TABLE)
 four = resample(recorded, spacing)
-four_model, four_history = train(
+(four_model,), (four_history,) = train(
     "four_skyrmions",
     four,
     four_drive,
@@ -255,6 +271,7 @@ four_model, four_history = train(
     four_train_stop,
     four_validation_stop,
     four_lm_steps,
+    seeds[:1],
 )
 four_truth = four.isel(time=slice(four_train_start, None))
 four_run = forecast(four_model, four_drive, initial=four_truth)
@@ -300,13 +317,13 @@ if baselines:
     ways = {
         "linear_arx": lambda *data: linear_arx(*data, order=40),
         "nvar": nvar,
-        "gru": lambda *data: gru(*data, seed=seed),
+        "gru": lambda *data: gru(*data, seed=seeds[0]),
     }
-    held_out = stretches["held_out"]
+    held_out = slice(seen, seen + 10_000)
     for name, way in ways.items():
-        run = way(models["k2"], signal, (train_start, train_stop))
+        run = way(models["k2"][0], signal, (train_start, train_stop))
         others[name] = nrmse(run.mz.values[held_out], truth.mz.values[held_out])
-    others["k2"] = errors["k2"]["held_out"]
+    others["k2"] = medians["k2"]["held_out"]
     display(pd.Series(others, name="held_out").to_frame().style.format("{:.2%}"))
 
 # %% [markdown]
@@ -317,9 +334,16 @@ metrics = {
     "data": source,
     "iterations": iterations,
     "lm_steps": lm_steps,
-    "train_mse": {name: float(history.train_mse.min()) for name, history in histories.items()},
-    "training_s": {name: float(history.seconds[-1]) for name, history in histories.items()},
-    "nrmse": errors,
+    "seeds": seeds,
+    "train_mse": {
+        name: [float(history.train_mse.min()) for history in found]
+        for name, found in all_histories.items()
+    },
+    "training_s": {
+        name: [float(history.seconds[-1]) for history in found]
+        for name, found in all_histories.items()
+    },
+    "nrmse": {name: found.to_dict("list") for name, found in errors.items()},
     "baselines_nrmse_held_out": others,
     "four_skyrmions": {
         "data": four_source,
@@ -329,20 +353,20 @@ metrics = {
 }
 out.write_metrics("training", metrics)
 
-best = metrics["train_mse"]
-lines = [
-    f"- **{name}**: full-trajectory MSE {mse:.1e} "
-    f"({'below' if mse < claim else 'above'} the paper's {claim:.0e}); "
-    f"NRMSE {errors[name]['training']:.1%} in the training window, "
-    f"{errors[name]['held_out']:.1%} on the held-out stretch."
-    for name, mse in best.items()
-]
-if "published" in errors:
+lines = []
+for name, found in errors.items():
+    middle, low, high = found.median(), found.min(), found.max()
     lines.append(
-        "- **the authors' weights** through our code: "
-        f"{errors['published']['training']:.1%} in the training window, "
-        f"{errors['published']['held_out']:.1%} on the next 10,000 samples."
+        f"- **{plots.label(name)}**, {len(found)} trained: NRMSE {middle.training:.2%} in the "
+        f"training window, {middle.held_out:.2%} ({low.held_out:.2%} to {high.held_out:.2%}) on "
+        f"the {min(10_000, truth.sizes['time'] - seen):,} samples after it, of which the worst "
+        f"500 have {middle.worst_500:.1%} (from sample {middle.worst_500_start:,.0f})."
     )
+lines += [
+    f"- **{plots.label(name)}**: full-trajectory MSE {np.median(mse):.1e}; the authors stop their "
+    f"training at {claim:.0e}."
+    for name, mse in metrics["train_mse"].items()
+]
 mse = metrics["four_skyrmions"]["train_mse"]["k2"]
 lines.append(
     f"- **four skyrmions**, k = 2: full-trajectory MSE {mse:.1e} "

@@ -137,7 +137,7 @@ times
 # the training is that of notebook 02. How many points of the task until that has paid off?
 
 # %%
-training = json.loads((out.results / "training.json").read_text())
+training = json.loads(out.input("training.json").read_text())
 training_s = float(np.median(training["training_s"]["k2"]))
 learning = ONE_SKYRMION.learning
 data_ns = learning.validation[1] * learning.sample_spacing * 1e9

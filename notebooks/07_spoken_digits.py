@@ -65,9 +65,9 @@ for name, setup in bench.items():
 # %%
 def listeners(name):
     """Return the states of one front end by who answers, and the noise at the model's input."""
-    setup, folder = bench[name], out.data / "oscillator"
-    model = SpinODE.load(folder / f"{name}_k2.pt")
-    inner = sde.NeuralSDE.load(folder / f"{name}_sde")
+    setup = bench[name]
+    model = SpinODE.load(out.input(f"oscillator/{name}_k2.pt"))
+    inner = sde.NeuralSDE.load(out.input(f"oscillator/{name}_sde"))
     recorded = setup.training(seed=seed)
     level = {s: input_noise_strength(model, recorded, s).value for s in ("joined", "held")}
     states = {
@@ -187,7 +187,7 @@ plt.show()
 #   what the small differences carry.
 
 # %%
-speaker_model = twins.get("cochlear") or SpinODE.load(out.data / "oscillator" / "cochlear_k2.pt")
+speaker_model = twins.get("cochlear") or SpinODE.load(out.input("oscillator/cochlear_k2.pt"))
 ends = sorted({1, utterances - 1})
 played = bench["cochlear"].drives
 quiet_states = forecast_states(speaker_model, played)

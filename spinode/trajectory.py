@@ -112,11 +112,16 @@ class Channel:
         return value * self.scale + self.offset
 
 
+# A pause of this many usual intervals between samples is a gap: nobody knows what was there.
+_GAP = 3.5
+
+
 def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None) -> xr.Dataset:
-    """Put a trajectory on the uniform grid 0, ``spacing``, 2 ``spacing``, ...
+    """Put a trajectory on a uniform grid that starts at its first sample.
 
     A cubic spline through the recorded points: MuMax3 writes a table line at the first solver
     step after each period, up to some 20 fs late, which a plain relabelling would take as noise.
+    A variable that is held, in that it mostly repeats its last value, stays held.
 
     Parameters
     ----------
@@ -125,32 +130,76 @@ def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None)
     spacing : float
         Sample spacing (s).
     duration : float, optional
-        Length to keep (s); all of it by default.
+        Length to keep (s), from the first sample; all of it by default.
 
     Raises
     ------
     InputError
-        If ``spacing`` is not positive, or ``duration`` is longer than the trajectory.
+        If ``spacing`` is not positive, ``duration`` is longer than the trajectory, there are fewer
+        than two samples, times do not grow, a value is NaN or infinite, or the recording has a
+        gap. No value is made up.
     """
     from scipy.interpolate import CubicSpline  # 0.2 s of import that only this function needs
 
-    time = dataset.time.values
-    if not spacing > 0:
+    time = dataset.time.values.astype(float)
+    if not 0 < spacing < np.inf:
         raise InputError(f"the sample spacing must be positive, not {spacing} s.")
-    end = time[-1] if duration is None else duration
+    _check_times(time)
+    length = time[-1] - time[0]
+    end = length if duration is None else duration
     if not end >= 0:
         raise InputError(f"a duration cannot be {end} s; give a positive one.")
     # A recorded end may miss the nominal one by the solver's last step.
-    if end > time[-1] + 0.01 * spacing:
+    if end > length + 0.01 * spacing:
         raise InputError(
-            f"the trajectory lasts {time[-1]:g} s, shorter than the {end:g} s asked for."
+            f"the trajectory lasts {length:g} s, shorter than the {end:g} s asked for."
         )
-    grid = spacing * np.arange(int(np.floor(end / spacing + 0.01)) + 1)
-    variables = {
-        name: ("time", CubicSpline(time, variable.values)(grid), variable.attrs)
-        for name, variable in dataset.data_vars.items()
-    }
-    return xr.Dataset(variables, {"time": ("time", grid, dataset.time.attrs)}, dataset.attrs)
+    count = int(np.floor(end / spacing + 0.01)) + 1
+    grid = time[0] + spacing * np.arange(count)
+    # The sample before each point of the grid, or the one that came late for it.
+    usual = np.median(np.diff(time))
+    before = np.searchsorted(time, grid + 0.02 * usual, side="right") - 1
+    variables = {}
+    for name, variable in dataset.data_vars.items():
+        if "time" not in variable.dims:
+            variables[name] = variable
+            continue
+        values = np.moveaxis(variable.values, variable.dims.index("time"), 0)
+        if not np.isfinite(values).all():
+            bad = time[np.flatnonzero(~np.isfinite(values.reshape(len(time), -1)).all(axis=1))[0]]
+            raise InputError(f"{name} is no finite number at {bad:g} s; cut the trajectory there.")
+        resampled = values[before] if _held(values) else CubicSpline(time, values)(grid)
+        others = [dimension for dimension in variable.dims if dimension != "time"]
+        variables[name] = (["time", *others], resampled, variable.attrs)
+    coordinates = {name: one for name, one in dataset.coords.items() if "time" not in one.dims}
+    coordinates["time"] = ("time", grid, dataset.time.attrs)
+    return xr.Dataset(variables, coordinates, dataset.attrs)
+
+
+def _check_times(time: np.ndarray) -> None:
+    """Refuse times that a curve cannot be drawn through."""
+    if len(time) < 2:
+        raise InputError(f"a trajectory needs at least two samples, this one has {len(time)}.")
+    steps = np.diff(time)
+    back = np.flatnonzero(~(steps > 0))  # NaN, too
+    if back.size:
+        raise InputError(
+            f"time goes from {time[back[0]]:g} s to {time[back[0] + 1]:g} s at sample "
+            f"{back[0] + 1}; it must grow from sample to sample."
+        )
+    pause = np.flatnonzero(steps > _GAP * np.median(steps))
+    if pause.size:
+        raise InputError(
+            f"nothing is recorded between {time[pause[0]]:g} s and {time[pause[0] + 1]:g} s, "
+            f"where samples are {np.median(steps):.3g} s apart; take what comes before or after."
+        )
+
+
+def _held(values: np.ndarray) -> bool:
+    """Whether a signal mostly repeats its last value, as a held input does."""
+    same = np.all(values[1:] == values[:-1], axis=tuple(range(1, values.ndim)))
+    changes = np.count_nonzero(~same)
+    return 0 < changes <= len(same) / 2
 
 
 def spacing_of(dataset: xr.Dataset) -> float:

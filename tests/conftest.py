@@ -5,8 +5,12 @@ import shutil
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+# An example may take long on a busy machine.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 # A shell that runs the tests in the background has them, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

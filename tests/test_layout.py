@@ -67,7 +67,6 @@ LARGE = {
     "neural_ode/training.py",
     "workflow/sweep.py",
     "workflow/workbook.py",
-    "micromagnetics/mumax3.py",
 }
 
 

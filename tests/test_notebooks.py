@@ -67,8 +67,8 @@ def test_training(book):
     errors = metrics(book, "training")["nrmse"]
     # The authors' weights are as good through our code as they are through theirs, however
     # briefly we trained our own.
-    assert errors["published"]["training"] == pytest.approx(0.028, abs=0.0005)
-    assert errors["k2"]["training"] < 1.0
+    assert errors["published"]["training"][0] == pytest.approx(0.028, abs=0.0005)
+    assert max(errors["k2"]["training"]) < 1.0
 
 
 def test_mackey_glass(book):

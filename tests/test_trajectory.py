@@ -107,7 +107,7 @@ def test_ovf_cut_short_or_damaged(tmp_path):
     with pytest.raises(InputError, match=r"is damaged \(.*O\.0"):
         read_ovf(path)
     path.write_text("# OOMMF OVF 1.0\n")
-    with pytest.raises(InputError, match=r"no OVF 2\.0"):
+    with pytest.raises(InputError, match=r"no OVF 1\.0 or 2\.0"):
         read_ovf(path)
 
 

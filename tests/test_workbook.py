@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import jupytext
 import nbformat
 import pytest
 
@@ -241,3 +242,80 @@ def test_engines_says_what_is_missing(book):
     assert done.returncode == 0
     assert "embedded  available" in done.stdout
     assert "mumax3" in done.stdout
+
+
+# --- what was named runs, and what was given is taken ---------------------------------------
+
+
+def test_the_file_that_was_named_runs_or_nothing(book, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "01_demo.ipynb"
+    own = NOTEBOOK.replace("counted to", "elsewhere counted to")
+    jupytext.write(jupytext.reads(own, "py:percent"), elsewhere)
+    assert workbook.find_notebook(str(elsewhere)) == elsewhere
+    with pytest.raises(InputError, match=r"there is no notebook .*/02_demo\.py"):
+        workbook.find_notebook(str(elsewhere.with_name("02_demo.py")))
+    done = spinode("run", str(elsewhere))
+    assert done.returncode == 0, done.stderr
+    assert "elsewhere counted to" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "like", "value"),
+    [
+        ("a, b", "x", "a, b"),
+        ("[draft", "x", "[draft"),
+        ("[draft]", "x", "[draft]"),
+        ("run #3", "x", "run #3"),
+        ("a: b", "x", "a: b"),
+        ("3", "x", "3"),
+        ("'3'", "x", "3"),
+        ("run #3", None, "run #3"),
+        ('["a, b", "c #d"]', ["x"], ["a, b", "c #d"]),
+        ("3", 1, 3),
+    ],
+)
+def test_strings_hold_what_was_typed(text, like, value):
+    assert workbook.parse_value(text, like) == value
+
+
+def test_a_long_line_costs_no_time(book):
+    (book / "notebooks" / "02_long.py").write_text(
+        '# %% tags=["parameters"]\nprofile = "quick"\n\n# %%\nprint("x" * 2_000_000)\n'
+    )
+    done = spinode("run", "02_long")
+    assert done.returncode == 0, done.stderr
+    node = nbformat.read(book / "build" / "quick" / "02_long.ipynb", as_version=4)
+    assert sum(len(one.text) for one in node.cells[-1].outputs) == 2_000_001
+    (bar,) = node.cells[-1].outputs
+    assert bar.name == "stdout"
+
+
+def test_a_missing_input_names_the_notebook_that_makes_it(book):
+    (book / "dvc.yaml").write_text(
+        "stages:\n  demo:\n    cmd: spinode run notebooks/01_demo.py --profile ${item.profile}\n"
+        "    outs: ['data/${item.profile}/demo']\n"
+        "    metrics: [{'results/${item.profile}/demo.json': {cache: false}}]\n"
+    )
+    out = workbook.outputs("quick")
+    for name in ("demo/model.pt", "demo.json"):
+        with pytest.raises(InputError, match="run 'spinode run 01_demo --profile quick' first"):
+            out.input(name)
+        assert not out.input(name, optional=True).exists()
+    with pytest.raises(InputError, match="run the notebook that makes it first"):
+        out.input("other.nc")
+    written = out.write_metrics("demo", {"count": 1})
+    assert out.input("demo.json") == written
+
+
+def test_cells_run_by_hand_leave_results_alone(book, monkeypatch, capsys):
+    monkeypatch.delenv("SPINODE_RUN", raising=False)
+    out = workbook.outputs("quick")
+    written = out.write_metrics("demo", {"count": 1})
+    assert written == book / "build" / "interactive" / "quick" / "results" / "demo.json"
+    assert not (book / "results").exists()
+    assert f"outputs go to {book}" in capsys.readouterr().out
+    # What was made by hand is found by the next notebook, and so is the workbook's own.
+    (book / "data" / "quick" / "model.pt").touch()
+    assert out.input("model.pt") == book / "data" / "quick" / "model.pt"
+    monkeypatch.setenv("SPINODE_RUN", "1")
+    assert workbook.outputs("quick").results == book / "results" / "quick"

@@ -50,7 +50,7 @@ def read_contents(root: Path, profile: str) -> list[Part]:
     """Return the parts of the book of ``profile``.
 
     A part of ``book/contents.yaml`` names a folder of notebooks, all of which are taken in the
-    order of their numbers, or pages.
+    order of their numbers, or pages; ``rest`` names a folder whose other pages follow.
 
     Raises
     ------
@@ -63,7 +63,9 @@ def read_contents(root: Path, profile: str) -> list[Part]:
     if not path.is_file():
         raise InputError(f"there is no {path}: the book is made in a clone of the repository.")
     parts = []
-    for part in YAML(typ="safe").load(path.read_text("utf-8")):
+    given = YAML(typ="safe").load(path.read_text("utf-8"))
+    named = {page for part in given for page in part.get("pages", ())}
+    for part in given:
         chapters = ()
         if "notebooks" in part:
             folder = root / part["notebooks"]
@@ -78,7 +80,13 @@ def read_contents(root: Path, profile: str) -> list[Part]:
                 )
                 for text in sorted(folder.glob("[0-9]*.py"), key=_number)
             )
-        parts.append(Part(part["caption"], chapters, tuple(part.get("pages", ()))))
+        pages = list(part.get("pages", ()))
+        if "rest" in part:
+            others = sorted((root / part["rest"]).glob("*.md"))
+            pages += [
+                name for page in others if (name := f"{part['rest']}/{page.stem}") not in named
+            ]
+        parts.append(Part(part["caption"], chapters, tuple(pages)))
     return parts
 
 

@@ -102,7 +102,7 @@ def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = prin
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(pages, out)
     found = warnings.read_text("utf-8").splitlines() if warnings.exists() else []
-    return Book(out, tuple(missing), tuple(line for line in found if line.strip()))
+    return Book(out, tuple(missing), tuple(dict.fromkeys(line for line in found if line.strip())))
 
 
 def _count(parts: list[Part]) -> int:

@@ -21,7 +21,7 @@ from spinode.errors import InputError
 from spinode.files import check_writable, replacing
 from spinode.neural_ode import linear, records
 from spinode.neural_ode.latent import LatentODE
-from spinode.neural_ode.latent_training import HeldOut, Plan, train
+from spinode.neural_ode.latent_training import HeldOut, train
 from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
 
@@ -31,13 +31,14 @@ _FOLDS, _BLOCKS = 4, 4
 _LONG_BLOCKS, _LONG_EVERY = 18, 6
 # Of longer records, so many samples are enough to choose by.
 _PILOT, _PILOT_HELD = 8000, 4000
-_PILOT_PLAN = ((225, 25), (1000, 25))
+_SHORT_WINDOW, _PILOT_STEPS = 225, 25
 _MOST_STATES, _WIDTHS = 8, (8, 16, 24)
 _RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
-_FIRST_RIDGE = 1e-6
+_FIRST_RIDGE, _FIRST_RIDGE_SHORT = 1e-6, 1e-4
 _ORDERS = (6, 12, 24, 48, 96)
 _WINDOW = 1000
 _POLISH = 10
+_STARTS = 4
 _SAVE_SECONDS = 5.0
 
 
@@ -93,7 +94,7 @@ class Choice:
         self.chosen = wanted
         self.tried: dict[Candidate, _Tried] = {}
         self._final: dict | None = None
-        self._burn_in = 50
+        self._burn_in = self._lasting = 50
         self._checkpoint = None if checkpoint is None else Path(checkpoint)
         self._saved = time.monotonic()
         if self._checkpoint is not None:
@@ -138,18 +139,25 @@ class Choice:
                 self._linear["arx", interpolation, split] = models
             shape, starts = linear.initial(fitted, states, models, feedthrough=True)
             plan = ((_WINDOW, 25),)
-            trials = [train(shape, w, 1.0, fitted, None, plan=plan, ridge=0.0) for w in starts[:3]]
+            trials = [
+                train(shape, w, 1.0, fitted, None, plan=plan, ridge=0.0) for w in starts[:_STARTS]
+            ]
             done = min(trials, key=lambda one: one.error)
             self._linear[key] = linear.retimed(shape, done.weights)
         return self._linear[key]
 
     # -- pilots
 
-    def pilot(self, candidate: Candidate, plan: Plan = _PILOT_PLAN) -> _Tried:
+    def pilot(self, candidate: Candidate) -> _Tried:
         """Train a candidate on each split and score it on what was held out."""
         if candidate in self.tried:
             return self.tried[candidate]
         traces, models = [], []
+        # A window must be long enough that its first state does not explain it.
+        short = max(4 * self._lasting, _SHORT_WINDOW)
+        plan = [(_WINDOW, 2 * _PILOT_STEPS)]
+        if short <= _WINDOW / 2:
+            plan = [(int(short), _PILOT_STEPS), (_WINDOW, _PILOT_STEPS)]
         for number, (fitted, held) in enumerate(self._splits(candidate.interpolation)):
             shape, weights, step = self._linear_model(
                 candidate.states, candidate.interpolation, number
@@ -193,7 +201,8 @@ class Choice:
             self._burn_in = self._memory(chosen)
             if wanted.width != 0:
                 width = wanted.width or _WIDTHS[0]
-                ridge = _FIRST_RIDGE if wanted.ridge is None else wanted.ridge
+                first = _FIRST_RIDGE_SHORT if self._short else _FIRST_RIDGE
+                ridge = first if wanted.ridge is None else wanted.ridge
                 chosen = replace(chosen, width=width, ridge=ridge)
                 if wanted.interpolation is None:
                     ways = [replace(chosen, interpolation=one) for one in ("linear", "held")]
@@ -213,7 +222,8 @@ class Choice:
         slope = shape.unpack(weights)[1][:, : shape.states]
         slowest = np.abs(np.linalg.eigvals(slope).real).min() * step
         shortest = min(len(h) for _, held in self._splits(candidate.interpolation) for h in held)
-        return int(np.clip(3 / max(slowest, 1e-6), 30, max(shortest // 4, 10)))
+        self._lasting = 3 / max(slowest, 1e-4)
+        return int(np.clip(self._lasting, 30, max(shortest // 4, 10)))
 
     def _climb(self, candidates: list[Candidate], patience: int) -> Candidate:
         """Return the first candidate that none of the next few betters."""
@@ -287,6 +297,7 @@ class Choice:
                     fitted,
                     HeldOut(held, self._burn_in),
                     plan=((_WINDOW, steps),),
+                    patient=True,
                     save=self._save_final,
                     resume=self._final,
                     **options,

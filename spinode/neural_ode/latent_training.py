@@ -90,6 +90,7 @@ def train(
     plan: Plan,
     ridge: float,
     free: np.ndarray | None = None,
+    patient: bool = False,
     bar: tqdm | None = None,
     save: Callable[[dict], None] | None = None,
     resume: dict | None = None,
@@ -108,6 +109,8 @@ def train(
     ridge : float
     free : array of bool, optional
         Weights to fit; by default all.
+    patient : bool
+        Go on through long stretches of little progress.
     bar : tqdm, optional
         Moved on by each step.
     save : callable, optional
@@ -115,6 +118,7 @@ def train(
     resume : dict, optional
         Such a state, from which to go on.
     """
+    flat_part, patience = (_FLAT / 20, 3 * _PATIENCE) if patient else (_FLAT, _PATIENCE)
     penalty = ridge_of(shape, ridge)
     free = np.ones(shape.weights, bool) if free is None else free
     state = {"stage": 0, "taken": 0, "weights": weights, "best": weights, "least": np.inf}
@@ -164,8 +168,11 @@ def train(
             if save is not None:
                 save(state)
             errors = state["errors"]
-            flat = len(errors) > _FLAT_STEPS and errors[-1] > (1 - _FLAT) * errors[-1 - _FLAT_STEPS]
-            if flat or state["stale"] >= _PATIENCE:
+            flat = (
+                len(errors) > _FLAT_STEPS
+                and errors[-1] > (1 - flat_part) * errors[-1 - _FLAT_STEPS]
+            )
+            if flat or state["stale"] >= patience:
                 break
     if held is None:
         state["best"], state["least"] = (

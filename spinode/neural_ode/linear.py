@@ -22,6 +22,8 @@ from spinode.neural_ode.variable_projection import Window
 # Poles are moved to where the solver is stable and a logarithm exists.
 _SLOWEST, _FASTEST = 1 - 1e-5, 2.0
 _HORIZON = 400
+# Rates, a sample, of the slowest of a few integrators: a start where no ARX model is of use.
+_LEAKS = (0.2, 0.05, 0.01, 0.002)
 # Rows of a least-squares problem held at a time.
 _BLOCK = 20_000
 
@@ -125,7 +127,7 @@ def initial(
         Whether the input reaches the output at once.
     """
     shape = Shape(states, records[0].stages.shape[1])
-    candidates = [_leaky(shape)]
+    candidates = [_leaky(shape, slowest) for slowest in _LEAKS]
     for a, b, _ in models:
         response = impulse_response(a, b, 2 * _HORIZON + 1)
         size = np.abs(response)
@@ -142,10 +144,10 @@ def initial(
     return shape, [weights for weights, _ in found]
 
 
-def _leaky(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """Return A and B of integrators that leak, each at its own rate."""
+def _leaky(shape: Shape, slowest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return A and B of integrators that leak, each three times as fast as the one before."""
     n = shape.states
-    rates = 0.5 / 5.0 ** np.arange(n)
+    rates = np.minimum(slowest * 3.0 ** np.arange(n), 1.0)
     return -np.diag(rates), np.outer(rates, np.ones(shape.inputs))
 
 

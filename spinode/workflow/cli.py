@@ -31,7 +31,8 @@ def run(notebook: str, profile: str, parameters: tuple[tuple[str, str], ...]) ->
     """Execute NOTEBOOK (such as 02_training); leave it, run, under build/<profile>/."""
     from spinode.workflow import workbook
 
-    overrides = {name: workbook.parse_value(value) for name, value in parameters}
+    known = workbook.defaults(workbook.find_notebook(notebook))
+    overrides = {name: workbook.parse_value(text, known.get(name)) for name, text in parameters}
     print(f"done: {workbook.run(notebook, profile, overrides)}")
 
 
@@ -234,17 +235,20 @@ def _protocol(name: str):
 @app.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Path(path_type=Path), help="netCDF file; FOLDER.nc by default.")
-def import_mumax3(folder: Path, to: Path | None) -> None:
+@click.option("--series", default="m", show_default=True, help="Name of the pictures, as B_demag.")
+def import_mumax3(folder: Path, to: Path | None, series: str) -> None:
     """Read the output FOLDER of a MuMax3 run made elsewhere, and keep it as a trajectory."""
     from spinode import trajectory
     from spinode.micromagnetics import mumax3
 
-    table, pictures = mumax3.load(folder)
-    path = trajectory.save(table, to or folder.resolve().with_suffix(".nc"))
+    table, pictures = mumax3.load(folder, series)
+    default = folder.resolve().with_name(folder.resolve().name + ".nc")
+    path = trajectory.save(table, to or default)
     print(f"{table.sizes['time']} samples of {', '.join(map(str, table.data_vars))}: {path}")
     if pictures is not None:
         images = path.with_name(f"{path.stem}_pictures.nc")
-        print(f"{len(pictures)} pictures: {trajectory.save(pictures.to_dataset(name='m'), images)}")
+        saved = trajectory.save(pictures.to_dataset(name=series), images)
+        print(f"{len(pictures)} pictures of {pictures.sizes.get('z', 1)} layer(s): {saved}")
 
 
 @app.command()

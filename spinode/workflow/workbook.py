@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,10 @@ from spinode import provenance
 from spinode.errors import InputError, SpinodeError
 from spinode.files import check_writable, replacing, workbook_root
 
+# Defaults that stand for a value of another type.
+_ANY = (None, "auto")
+# Set in the kernels of `run`, whose outputs are the workbook's.
+_RUN = "SPINODE_RUN"
 # How long (s) a kernel may take to start or to answer: it may share its core with many others.
 _PATIENCE = 300
 
@@ -50,13 +54,36 @@ class Outputs:
     checkpoints: Path
     inputs: Path
 
-    def input(self, name: str) -> Path:
-        """Return where another notebook has left ``name`` in its data.
+    def input(self, name: str, optional: bool = False) -> Path:
+        """Return where another notebook has left ``name``: numbers in its results, else its data.
 
-        A sweep runs its points anew once that file has changed.
+        What was left beside this notebook's own outputs comes first. A sweep runs its points anew
+        once that file has changed.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``one_skyrmion.nc`` or ``training/one_skyrmion_k2.pt``, in
+            ``data/<profile>``; ``training.json`` (or any .json or .csv), in
+            ``results/<profile>``.
+        optional : bool
+            Whether the notebook can do without; then the path may lead nowhere.
+
+        Raises
+        ------
+        InputError
+            If it is missing; says which notebook makes it.
         """
-        path = self.inputs / name
-        provenance.depends_on(path)
+        numbers = Path(name).suffix in (".json", ".csv")
+        own = (self.results if numbers else self.data) / name
+        root, profile = self.inputs.parent.parent, self.inputs.name
+        shared = (root / "results" / profile if numbers else self.inputs) / name
+        path = own if own.exists() else shared
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            provenance.depends_on(file)
+        if not (optional or path.exists()):
+            raise InputError(f"there is no {path}; {_maker(root, shared, profile)}")
         return path
 
     def write_metrics(self, name: str, metrics: Mapping[str, Any]) -> Path:
@@ -71,6 +98,23 @@ class Outputs:
         return path
 
 
+def _maker(root: Path, path: Path, profile: str) -> str:
+    """Say which notebook makes ``path``, by what the pipeline's stages leave."""
+    pipeline = root / "dvc.yaml"
+    stages = read_yaml(pipeline)["stages"] if pipeline.is_file() else {}
+    for stage in stages.values():
+        left = [*stage.get("outs", ()), *stage.get("metrics", ()), *stage.get("plots", ())]
+        for one in left:
+            named = next(iter(one)) if isinstance(one, dict) else one
+            if path.is_relative_to(root / named.replace("${item.profile}", profile)):
+                notebook = Path(stage["cmd"].split()[2]).stem
+                return (
+                    f"notebook {notebook} makes it: run 'spinode run {notebook} --profile "
+                    f"{profile}' first."
+                )
+    return "run the notebook that makes it first."
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
@@ -82,6 +126,10 @@ def _finite(value: Any) -> Any:
 def outputs(profile: str) -> Outputs:
     """Return (and make) the folders that a notebook writes to under ``profile``.
 
+    Those of the workbook under `run`, those of its point in a sweep. Cells that are run by hand,
+    in JupyterLab, write to ``build/interactive/<profile>``, so that playing changes no committed
+    figure or result; the environment variable ``SPINODE_RUN=1`` makes them write as `run` does.
+
     Raises
     ------
     InputError
@@ -90,6 +138,9 @@ def outputs(profile: str) -> Outputs:
     root = workbook_root()
     inputs = root / "data" / profile
     own = os.environ.get(provenance.OUTPUTS)
+    if not own and not os.environ.get(_RUN):
+        own = root / "build" / "interactive" / profile
+        print(f"run by hand: outputs go to {own}")
     if own:
         names = ("data", "figures", "results", "checkpoints")
         folders = Outputs(**{name: Path(own, name) for name in names}, inputs=inputs)
@@ -117,11 +168,15 @@ def find_notebook(name: str) -> Path:
     InputError
         If there is none; the nearest name is suggested.
     """
-    if Path(name).is_file() and Path(name).suffix == ".py":
-        return Path(name).resolve()
+    given = Path(name)
+    if given.suffix in (".py", ".ipynb"):
+        if given.is_file():
+            return given.resolve()
+        if len(given.parts) > 1:
+            raise InputError(f"there is no notebook {name}.")
     folder = workbook_root() / "notebooks"
     notebooks = {path.stem: path for path in sorted(folder.rglob("*.py"))}
-    stem = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
+    stem = given.name.removesuffix(".py").removesuffix(".ipynb")
     for candidate, path in notebooks.items():
         if stem in (candidate, section(path)):
             return path
@@ -176,14 +231,26 @@ def read_yaml(path: Path) -> Any:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def parse_value(text: str) -> Any:
-    """Read a command-line value as YAML 1.2 does: 3, 1e-3, true, [0, 1], or a string."""
+def parse_value(text: str, like: Any = None) -> Any:
+    """Read a command-line value as YAML 1.2 does: 3, 1e-3, true, [0, 1], or a string.
+
+    Parameters
+    ----------
+    text : str
+    like : optional
+        The parameter's default. Where it is a string, so is the value, whatever it holds:
+        commas, brackets and ``#`` too, or a number. Quotes around all of it are taken off.
+    """
     from ruamel.yaml import YAMLError
 
     try:
-        return _yaml().load(text)
+        value = _yaml().load(text)
     except YAMLError:
         return text
+    if isinstance(value, str) or (isinstance(like, str) and like not in _ANY):
+        quoted = text[:1] in ("'", '"') and text[:1] == text[-1:] and isinstance(value, str)
+        return value if quoted else text
+    return value
 
 
 def _yaml():
@@ -259,7 +326,8 @@ def check_parameters(
 ) -> dict[str, Any]:
     """Return ``given`` with the types of the defaults in ``known``.
 
-    A whole number stands for a float, anything for a default of None. What a list holds must be
+    A whole number stands for a float, anything for a default of None or "auto". What a list holds
+    must be
     of the types that the default holds.
 
     Raises
@@ -282,7 +350,7 @@ def check_parameters(
             kinds = {type(one) for one in default}
             unfit = any(type(one) not in kinds for one in value)
         else:
-            unfit = default is not None and type(value) is not type(default)
+            unfit = default not in _ANY and type(value) is not type(default)
         if unfit:
             raise InputError(
                 f"parameter {name} of notebook {notebook.stem} takes a value of type "
@@ -406,7 +474,6 @@ def execute(
                 parameters=parameters,
                 km=kernel,
                 start_timeout=_PATIENCE,
-                coalesce_streams=True,  # a progress bar is one line, not thousands
                 iopub_timeout=_PATIENCE,
                 **options,
             )
@@ -423,6 +490,40 @@ def execute(
             ) from None
         except OSError as error:
             raise InputError(f"cannot write {target}: {error.strerror or error}.") from None
+        finally:
+            if target.is_file():
+                _tidy(target)
+
+
+def _tidy(target: Path) -> None:
+    """Join what cells printed piece by piece; a progress bar is one line, not thousands.
+
+    In linear time; nbclient's own way takes a quadratic one over long lines. The notebook is
+    signed, too, so that JupyterLab shows its plots.
+    """
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    node = nbformat.read(target, as_version=4)
+    for cell in node.cells:
+        joined: list = []
+        for one in cell.get("outputs", ()):
+            last = joined[-1] if joined else None
+            printed = one.output_type == "stream"
+            if printed and last and last.output_type == "stream" and last.name == one.name:
+                last.text += one.text
+            else:
+                joined.append(one)
+        for one in joined:
+            if one.output_type == "stream" and "\r" in one.text:
+                lines = one.text.replace("\r\n", "\n").split("\n")
+                one.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+        if "outputs" in cell:
+            cell.outputs = joined
+    with replacing(target) as partial:
+        nbformat.write(node, partial)
+    with suppress(Exception):  # without a place for signatures the plots wait for a click
+        NotebookNotary().sign(node)
 
 
 @contextmanager
@@ -440,7 +541,7 @@ def _kernel(scratch: Path, root: Path, environment: Mapping[str, str], stderr):
     manager.client_class = "jupyter_client.asynchronous.AsyncKernelClient"  # nbclient awaits it
     manager.start_kernel(
         cwd=str(root),
-        env={**os.environ, **environment},
+        env={**os.environ, _RUN: "1", **environment},
         stderr=stderr,
         # A kernel that is interrupted and ended at once logs a traceback of its own sockets;
         # errors of cells come another way.
