@@ -51,10 +51,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
-from reservoirpy.nodes import Reservoir
 
 from spinode import SpinODE, fit, forecast
 from spinode.analysis import plots
+from spinode.analysis.baselines import reservoirpy_nodes
 from spinode.analysis.looks import LOOKS
 from spinode.devices.drives import HeldSequence
 from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION
@@ -274,7 +274,7 @@ for name, path in tables.items():
     states = (states - states[0, 0]) / learning.output.scale
     complete[name]["micromagnetics"] = log_curve(states, discard, train_points)
 
-network = Reservoir(nodes, lr=0.3, sr=1.25, seed=seed)
+network = reservoirpy_nodes().Reservoir(nodes, lr=0.3, sr=1.25, seed=seed)
 references = {"echo_state_network": network.run(series[:, None]), "bare_input": series[:, None]}
 complete["references"] = {
     name: log_curve(states, discard, train_points) for name, states in references.items()

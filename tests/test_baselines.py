@@ -1,5 +1,7 @@
 """Each baseline forecasts a system it can represent, and none sees the future."""
 
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -59,3 +61,9 @@ def test_learns_a_linear_filter(baseline, options, largest):
 def test_training_stretch_must_fit():
     with pytest.raises(InputError, match="must lie within the 1200 samples"):
         baselines.linear_arx(model(), filtered(), (50, 1201))
+
+
+def test_an_absent_package_is_said_in_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "reservoirpy", None)
+    with pytest.raises(InputError, match=r"spinode\[baselines\]"):
+        baselines.reservoirpy_nodes()

@@ -21,6 +21,10 @@ TOGETHER = [
     ("target", "published", "residual"),
     ("measured", "noise_free", "k1", "k2"),
     ("measured", "noise_held", "noise_joined", "neural_sde"),
+    ("oscillator", "acoustics", "neural_ode", "neural_ode_noise"),
+    ("oscillator", "neural_ode", "neural_ode_noise", "neural_ode_noise_held", "neural_sde"),
+    ("oscillator", "twin", "twin_noise"),
+    ("noise_everywhere", "noise_in_training", "noise_in_test", "ridge"),
     ("neural_ode", "torchdiffeq", "jax", "diffrax", "micromagnetics", "mumax3"),
 ]
 

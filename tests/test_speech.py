@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -98,6 +99,14 @@ def test_synthesis_is_seeded(synthesized):
     assert any(
         len(a) != len(b) for a, b in zip(repeated.sounds.flat, other.sounds.flat, strict=True)
     )
+
+
+def test_absent_speech_is_said_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    monkeypatch.setattr(corpora, "folder", lambda: tmp_path)
+    with pytest.raises(InputError, match=r"spinode fetch fsdd.*spinode\[speech\]") as told:
+        corpora.corpus()
+    assert "\n" not in str(told.value)
 
 
 def test_missing_and_renamed_recordings_are_named(copied):

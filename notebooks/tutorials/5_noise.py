@@ -156,12 +156,11 @@ print(f"estimated {estimate} V/sqrt(s), true {device.noise}")
 #
 # <details><summary>Solution</summary>
 #
-# The estimates follow the truth: 2.06 and 11.85, with errors of one to three percent, a little more
-# than the uncertainty, which does not count what the model has wrong. A residual is noise *plus*
-# ignorance: after 50 iterations the model is off by 18 %, and its residuals taken for noise would
-# give 9.4. But ignorance is the same whenever the same state meets the same drive, and noise is
-# not. `langevin_strength` first removes what state and drive predict of the residuals, and says
-# 6.07.
+# The estimates follow the truth within some per cent, a little more than the uncertainty, which
+# does not count what the model has wrong. A residual is noise *plus* ignorance: after 50 iterations
+# the residuals of the model, taken for noise, give far too much. But ignorance is the same whenever
+# the same state meets the same drive, and noise is not. `langevin_strength` first removes what
+# state and drive predict of the residuals, and comes close again.
 #
 # </details>
 #

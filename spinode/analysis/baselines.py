@@ -95,11 +95,9 @@ def nvar(
     Dataset
         As of `linear_arx`.
     """
-    from reservoirpy.nodes import NVAR  # seconds of import that only this function needs
-
     signal, inputs = _columns(model, trajectory, train, 2 * delays * strides)
     length, warm = train[1] - train[0], delays * strides
-    node = NVAR(delay=delays, strides=strides, order=order)
+    node = reservoirpy_nodes().NVAR(delay=delays, strides=strides, order=order)
     both = np.column_stack((signal[:-1], inputs[1:]))  # the next input is known already
     features = np.column_stack((node.run(both[: length - 1]), np.ones(length - 1)))[warm:]
     change = np.diff(signal[:length])[warm:]
@@ -201,3 +199,21 @@ def _dataset(model, trajectory, train, ours) -> xr.Dataset:
     """Return a forecast as a trajectory in SI units."""
     rest = trajectory[[model.output.name]].isel(time=slice(train[0], None))
     return rest.assign({model.output.name: ("time", model.output.restore(ours))})
+
+
+def reservoirpy_nodes():
+    """Return reservoirpy's module of nodes, which takes seconds to import.
+
+    Raises
+    ------
+    InputError
+        If the package is not here: only baselines need it.
+    """
+    try:
+        from reservoirpy import nodes
+    except ModuleNotFoundError:
+        raise InputError(
+            "this baseline needs the package reservoirpy; install it with "
+            "'pip install \"spinode[baselines]\"'."
+        ) from None
+    return nodes

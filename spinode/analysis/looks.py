@@ -82,4 +82,16 @@ LOOKS = {
     "noise_held": Look("input noise, held", "#661100", "--"),
     "noise_joined": Look("input noise, joined", "#DDCC77"),
     "neural_sde": Look("neural SDE", "#44AA99", "-."),
+    # spoken digits; a device that is simulated is never called measured
+    "oscillator": Look("oscillator", "#000000"),
+    "acoustics": Look("acoustic channels alone", "#999999", ":"),
+    "neural_ode_noise": Look("neural ODE, noise joined (the paper's)", "#DDCC77"),
+    "neural_ode_noise_held": Look("neural ODE, noise held", "#661100", "--"),
+    "twin": Look("authors' network", "#56B4E9"),
+    "twin_noise": Look("authors' network, with noise", "#CC79A7", "--"),
+    # what noise does to a readout
+    "noise_everywhere": Look("noise in training and test", "#000000"),
+    "noise_in_training": Look("noise in training only", "#DDCC77", "--"),
+    "noise_in_test": Look("noise in test only", "#661100", ":"),
+    "ridge": Look("no noise, a ridge in its stead", "#009E73", "-."),
 }

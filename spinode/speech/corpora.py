@@ -228,8 +228,8 @@ def _espeak():
         import espeakng_loader
     except ModuleNotFoundError:
         raise InputError(
-            "the synthesizer is not here; install it with 'pip install espeakng-loader', or "
-            "fetch recorded digits with 'spinode fetch fsdd'."
+            "there is no speech here: fetch recorded digits with 'spinode fetch fsdd', or install "
+            "the synthesizer espeak-ng (GPL) with 'pip install \"spinode[speech]\"'."
         ) from None
     # The synthesizer's melody goes on from word to word and cannot be reset; a copy of the library
     # starts afresh, so that the same seed speaks the same way.
