@@ -173,11 +173,10 @@ loss.hvplot.line(
 #
 # Each model now starts from its first $k$ samples at 7.5 ns and gets nothing more but the drive. It
 # runs through the training stretch and on into time it never saw, up to 107.5 ns. (At about 113 ns
-# the skyrmion of the published run is annihilated; nothing after that is one skyrmion's motion.
+# the skyrmion of the published run is annihilated; nothing after that is one skyrmion's motion.)
 # Errors are told over as many samples as were trained on, as the median of five seeds, beside those
-# of the worst 500 samples in a row: for ours 95 to 97.5 ns, whatever the seed, k, weight decay or
-# the data that chose among the weights.)
-# The authors' own weights, where they were fetched, go through the same code.
+# of the worst 500 samples in a row. The authors' own weights, where they were fetched, go through
+# the same code.
 
 # %%
 truth = signal.isel(time=slice(train_start, None))
@@ -254,7 +253,7 @@ plt.show()
 # %% [markdown]
 # ## Four skyrmions
 #
-# Four skyrmions in a larger disk, pinned by random grains, push one another about. Two delays of
+# Four skyrmions in a larger disk, pinned by grains, push one another about. Two delays of
 # their mean $m_z$ are enough here, too; the paper reports a mean squared error of 5e-3. But they
 # are not the whole state: trained for too long, the network fits what it cannot see, forecasts
 # unseen time worse and, driven otherwise, may blow up. A few steps are best.

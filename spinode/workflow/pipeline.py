@@ -18,7 +18,6 @@ from spinode.files import replacing, workbook_root
 #: computes or draws is a dependency.
 NEUTRAL = frozenset(
     {"__init__.py", "errors.py", "files.py", "provenance.py", "workflow/workbook.py"}
-    | {"workflow/execution.py"}
 )
 
 # The name of a stage and its list of dependencies, one a line.
