@@ -252,7 +252,8 @@ def test_worker_with_another_version(book, tmp_path):
     package = Path(provenance.__file__).parent
     other = tmp_path / "other" / "spinode"
     shutil.copytree(package, other, ignore=shutil.ignore_patterns("__pycache__"))
-    (other / "workbook.py").write_text((package / "workbook.py").read_text() + "# Newer.\n")
+    newer = other / "workflow" / "workbook.py"
+    newer.write_text(newer.read_text() + "# Newer.\n")
     cluster = Cluster({"PYTHONPATH": str(other.parent)})
     cluster.start()
     try:

@@ -327,8 +327,7 @@ def check_parameters(
     """Return ``given`` with the types of the defaults in ``known``.
 
     A whole number stands for a float, anything for a default of None or "auto". What a list holds
-    must be
-    of the types that the default holds.
+    must be of the types that the default holds.
 
     Raises
     ------
