@@ -163,15 +163,25 @@ def test_several_records_with_gaps_learn_as_one(recording):
     assert np.std(run[0] - run[1]) < 0.05 * np.std(run[0])
 
 
-def test_goes_on_from_its_checkpoint(recording, tmp_path):
+def test_goes_on_from_its_checkpoint(recording, tmp_path, monkeypatch):
     options = {"output": "x", "inputs": "drive", "states": 2, "width": 8, "ridge": 1e-6}
-    options |= {"progress": False, "interpolation": "linear", "checkpoint": tmp_path / "state"}
+    options |= {"progress": False, "interpolation": "linear"}
     data = recording.isel(time=slice(0, 700))
-    first = identify(data, **options)
-    second = identify(data, **options)
-    assert np.array_equal(first.weights, second.weights)
+    whole = identify(data, **options)
+    options["checkpoint"] = tmp_path / "state"
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spinode.neural_ode.choice.Choice.finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            identify(data, **options)
+    assert options["checkpoint"].exists()
     with pytest.raises(InputError, match="other data"):
         identify(data.isel(time=slice(0, 600)), **options)
+    resumed = identify(data, **options)
+    assert np.array_equal(resumed.weights, whole.weights)
 
 
 @pytest.mark.parametrize(
