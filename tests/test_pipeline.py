@@ -131,10 +131,10 @@ DISTRIBUTIONS = {
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("spinode", ["archive", "book"]),
+        ("spinode", ["archive", "baselines", "book", "speech"]),
         ("notebooks", []),
         ("benchmarks", ["bench"]),
-        ("tests", ["test", "book", "browser"]),
+        ("tests", ["test", "baselines", "book", "browser"]),
     ],
 )
 def test_what_is_imported_is_declared(folder, extras):
