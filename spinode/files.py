@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a path to write to, which takes the place of ``path`` once the block has succeeded.
 
     A reader sees the old file or the new one, never half of either, whenever the writer is
-    killed. The folder is made if need be.
+    killed, and however many write at once: each has a partial file of its own, and the last to
+    finish stays. The folder is made if need be.
 
     Raises
     ------
@@ -23,7 +25,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         If the folder or file cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
+    # No two writers share one, neither threads nor processes, on one machine or on several.
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
