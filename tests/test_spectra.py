@@ -19,6 +19,15 @@ def test_damped_sine(frequency, decay):
     assert ringing_frequency(signal, SPACING) == pytest.approx(frequency, rel=1e-5)
 
 
+@pytest.mark.parametrize("drift", [0.0, 0.005, 0.02, 0.05, -0.2])
+def test_ringing_on_a_drift(drift):
+    """A decay of 2 GHz on a drift up to twenty times its size."""
+    signal = (
+        0.7 + drift * TIME / TIME[-1] + 0.01 * np.exp(-TIME / 1e-9) * np.cos(4e9 * np.pi * TIME)
+    )
+    assert ringing_frequency(signal, SPACING) == pytest.approx(2e9, rel=1e-4)
+
+
 def test_noise_shifts_the_fit_little():
     signal = np.exp(-TIME / 1e-9) * np.cos(2 * np.pi * 9e9 * TIME)
     noisy = signal + 0.05 * np.random.default_rng(0).standard_normal(600)

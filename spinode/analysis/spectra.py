@@ -48,8 +48,10 @@ def ringing_frequency(signal: np.ndarray, spacing: float) -> float:
     (f, 1/tau); the rest is linear. It resolves far below one bin of the spectrum.
     """
     signal = np.asarray(signal, float)
-    start = peak_frequency(signal, spacing)
     time = spacing * np.arange(len(signal))
+    # A drift leaks into the lowest bins, where it would pass for the largest.
+    trend = np.polynomial.Polynomial.fit(time, signal, 1)
+    start = peak_frequency(signal - trend(time), spacing)
     length = time[-1]
 
     def residual(parameters):
