@@ -239,7 +239,7 @@ figure, panels = plt.subplots(2, 2, figsize=(8, 7.2))
 for row, (name, by_who) in zip(panels, results.items(), strict=True):
     for panel, who in zip(row, ("oscillator", "neural_ode_noise"), strict=True):
         picture = figures.confusion(panel, by_who[who])
-        panel.set_title(f"{name}: {plots.label(who)}", size=9)
+        panel.set_title(f"{name}: {plots.label(who)}", size=8)
 figure.colorbar(picture, ax=panels, label="answers (% of the digits spoken)", shrink=0.6)
 plots.save_figure(figure, out.figures / "fig5_confusion.png")
 plt.show()

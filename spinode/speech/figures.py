@@ -199,6 +199,7 @@ def noise_and_ridge(ax: Axes, rates: Mapping[str, xr.DataArray], number: int) ->
         ax.semilogx(shown.noise * _MV, shown, marker="o", markersize=4, **LOOKS[name].line)
     quiet = float(rates["noise_everywhere"].sel(trained=number, noise=0.0))
     ax.axhline(quiet, color="0.6", linewidth=1, label="no noise, no ridge")
+    ax.xaxis.set_minor_formatter("")
     ax.set(xlabel="noise of the states, or the ridge's (mV)", ylabel="recognition rate")
 
 
