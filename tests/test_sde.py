@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-import torch
 import xarray as xr
 
 from spinode.devices.oscillator import NanoOscillator
 from spinode.devices.oscillator import simulate as measure
 from spinode.errors import InputError
+from spinode.neural_ode import model_file, training
 from spinode.neural_ode import sde as neural
-from spinode.neural_ode import training
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.sde import NeuralSDE, fit, one_step_densities, simulate
 from spinode.trajectory import Channel
@@ -143,11 +142,11 @@ def test_save_and_load(fitted, tmp_path):
     drive = random_drive(50, 0)
     first, second = (simulate(one, drive, initial=np.zeros(2), seed=1) for one in (sde, loaded))
     assert first.identical(second)
-    torch.save({"format": "something else"}, tmp_path / "sde" / "diffusion.pt")
+    model_file.write(tmp_path / "sde" / "diffusion.pt", {"format": "something else"}, {})
     with pytest.raises(InputError, match=r"diffusion\.pt is not in this version's format"):
         NeuralSDE.load(tmp_path / "sde")
     (tmp_path / "sde" / "diffusion.pt").unlink()
-    with pytest.raises(InputError, match="fit it first"):
+    with pytest.raises(InputError, match="train it first"):
         NeuralSDE.load(tmp_path / "sde")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,8 +13,7 @@ from scipy.stats import norm
 
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
-from spinode.files import replacing
-from spinode.neural_ode import _sensitivities, records
+from spinode.neural_ode import _sensitivities, model_file, records
 from spinode.neural_ode.forecast import ForecastWarning
 from spinode.neural_ode.initial_state import fit_state
 from spinode.neural_ode.stages import StageInputs
@@ -267,11 +264,7 @@ class LatentODE:
                 )
 
     def save(self, path: str | Path) -> Path:
-        """Write the model, its weights and units to ``path``, whole or not at all.
-
-        The file is numpy's ``.npz``: arrays, and a description in JSON. Nothing in it can be
-        executed.
-        """
+        """Write the model with its units to ``path`` (`model_file`), whole or not at all."""
         about = {
             "format": _FORMAT,
             "output": asdict(self.output),
@@ -282,9 +275,7 @@ class LatentODE:
         arrays = {"weights": self.weights}
         if self.covariance is not None:
             arrays["covariance"] = self.covariance
-        with replacing(path) as partial, partial.open("wb") as file:
-            np.savez(file, description=json.dumps(about, default=float), **arrays)
-        return Path(path)
+        return model_file.write(path, about, arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> LatentODE:
@@ -295,19 +286,7 @@ class LatentODE:
         InputError
             If there is no such file or it is not such a model.
         """
-        path = Path(path)
-        try:
-            with np.load(path, allow_pickle=False) as contents:
-                arrays = {name: contents[name] for name in contents.files}
-            about = json.loads(str(arrays.pop("description")))
-        except FileNotFoundError:
-            raise InputError(f"there is no model at {path}; train it first.") from None
-        except (OSError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
-            raise InputError(f"{path} is no saved model; train the model again.") from None
-        if not isinstance(about, dict) or about.get("format") != _FORMAT:
-            raise InputError(
-                f"{path} is not in this version's format ({_FORMAT}); train the model again."
-            )
+        about, arrays = model_file.read(path, _FORMAT)
         try:
             model = cls(
                 output=Channel(**about["output"]),

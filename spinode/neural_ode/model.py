@@ -7,8 +7,6 @@ hidden variables of the device (Takens' theorem). Equations 2 to 4 of the paper.
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import torch
 from torch import nn
 
 from spinode.errors import InputError
-from spinode.files import replacing
+from spinode.neural_ode import model_file
 from spinode.trajectory import Channel
 
 _FORMAT = "spinode model 2"
@@ -132,11 +130,7 @@ class SpinODE(nn.Module):
         return np.stack(columns, axis=-1)
 
     def save(self, path: str | Path) -> Path:
-        """Write the model, its weights and units to ``path``, whole or not at all.
-
-        The file is numpy's ``.npz``: arrays of weights, and a description in JSON. Nothing in it
-        can be executed.
-        """
+        """Write the model with its units to ``path`` (`model_file`), whole or not at all."""
         description = {
             "format": _FORMAT,
             "output": asdict(self.output),
@@ -148,9 +142,7 @@ class SpinODE(nn.Module):
             "trained_range": self.trained_range,
         }
         weights = {name: one.cpu().numpy() for name, one in self.f.state_dict().items()}
-        with replacing(path) as partial, partial.open("wb") as file:
-            np.savez(file, description=json.dumps(description), **weights)
-        return Path(path)
+        return model_file.write(path, description, weights)
 
     @classmethod
     def load(cls, path: str | Path) -> SpinODE:
@@ -161,19 +153,7 @@ class SpinODE(nn.Module):
         InputError
             If there is no such file or it is not such a model.
         """
-        path = Path(path)
-        try:
-            with np.load(path, allow_pickle=False) as contents:
-                weights = {name: contents[name] for name in contents.files}
-            about = json.loads(str(weights.pop("description")))
-        except FileNotFoundError:
-            raise InputError(f"there is no model at {path}; train it first.") from None
-        except (OSError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
-            raise InputError(f"{path} is no saved model; train the model again.") from None
-        if not isinstance(about, dict) or about.get("format") != _FORMAT:
-            raise InputError(
-                f"{path} is not in this version's format ({_FORMAT}); train the model again."
-            )
+        about, weights = model_file.read(path, _FORMAT)
         try:
             model = cls(
                 Channel(**about["output"]),

@@ -23,7 +23,6 @@ of noisy nanomagnetic devices).
 
 from __future__ import annotations
 
-import pickle
 from copy import deepcopy
 from pathlib import Path
 
@@ -36,14 +35,13 @@ from torch import nn
 from tqdm import tqdm
 
 from spinode.errors import InputError
-from spinode.files import replacing
-from spinode.neural_ode import _kernels
+from spinode.neural_ode import _kernels, model_file
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.noise import expectations, kick_variance, one_step, transitions
 from spinode.neural_ode.stages import StageInputs
 from spinode.trajectory import label
 
-_FORMAT = "spinode diffusion 1"
+_FORMAT = "spinode diffusion 2"
 _CHUNK = 200_000  # steps between two looks at the inputs: some 30 MB
 # A simulation may leave the trained range of the output by this part of its width.
 _MARGIN = 0.5
@@ -107,9 +105,8 @@ class NeuralSDE(nn.Module):
         """Write ``drift.pt`` and ``diffusion.pt`` into ``folder``."""
         folder = Path(folder)
         self.drift.save(folder / "drift.pt")
-        contents = {"format": _FORMAT, "weights": self.diffusion.state_dict()}
-        with replacing(folder / "diffusion.pt") as partial:
-            torch.save(contents, partial)
+        weights = {name: one.cpu().numpy() for name, one in self.diffusion.state_dict().items()}
+        model_file.write(folder / "diffusion.pt", {"format": _FORMAT}, weights)
         return folder
 
     @classmethod
@@ -121,19 +118,11 @@ class NeuralSDE(nn.Module):
         InputError
             If it is not there or is no such model.
         """
-        path = Path(folder) / "diffusion.pt"
         drift = SpinODE.load(Path(folder) / "drift.pt")
-        try:
-            contents = torch.load(path, weights_only=True)
-        except FileNotFoundError:
-            raise InputError(f"there is no diffusion network at {path}; fit it first.") from None
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise InputError(f"{path} is no saved network: {str(error).splitlines()[0]}") from None
-        if not isinstance(contents, dict) or contents.get("format") != _FORMAT:
-            raise InputError(f"{path} is not in this version's format ({_FORMAT}); fit it again.")
-        weights = contents["weights"]
+        _, weights = model_file.read(Path(folder) / "diffusion.pt", _FORMAT)
         sde = cls(drift, width=len(weights["0.bias"]))
-        sde.diffusion.load_state_dict(weights)
+        tensors = {name: torch.as_tensor(one) for name, one in weights.items()}
+        sde.diffusion.load_state_dict(tensors)
         return sde
 
 

@@ -288,7 +288,7 @@ def _even(
     spacing = (time[-1] - time[0]) / (len(time) - 1)
     grid = spacing * np.arange(len(time))
     jitter = np.abs(time - time[0] - grid).max() / spacing
-    if jitter > _UNEVEN and np.abs(steps - spacing).max() > _EVEN * spacing:
+    if jitter > _UNEVEN:
         raise InputError(
             f"{path}: samples are not evenly spaced ({steps.min():g} to {steps.max():g} s); "
             "resample the recording on an even grid, knowing what lies between its samples."

@@ -73,10 +73,11 @@ def learn(
     path = report.write(found, folder)
     for doubt in found.seen.warnings:
         print(f"note: {doubt}")
+    held_out = found.numbers()["samples_held_out"]
     for name, score in found.scores.items():
         print(
             f"{name:8} RMSE {score.rmse:.4g} {found.units}, NRMSE {score.nrmse:.2%}, "
-            f"fit {score.fit:.2%} on {found.numbers()['samples_held_out']} held-out samples"
+            f"fit {score.fit:.2%} on {held_out} held-out samples"
         )
     print(f"model     {folder / 'model.npz'}\nreport    {path}")
 
