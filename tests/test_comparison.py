@@ -194,3 +194,14 @@ def test_results_are_named_by_identifiers(path):
         if not re.fullmatch("[a-z][a-z0-9_]*", name)
     ]
     assert not captions, "see 'Its results' in docs/extending.md"
+
+
+@pytest.mark.parametrize("profile", comparison.PROFILES)
+def test_profiles_of_ten_utterances_have_every_rate_with_nine_in_training(profile):
+    """Only the smoke profile, of two utterances, may lack them."""
+    shown = set(comparison.compare(ROOT, [profile])["quantity"])
+    measured = {
+        claim.quantity for claim in claims() if claim.absent == "a ninth training utterance"
+    }
+    assert measured
+    assert measured <= shown
