@@ -5,7 +5,6 @@ settle at higher damping, then switch the drive on.
 """
 
 import time as clock
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import spinode
 from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import Drive
 from spinode.errors import InputError, SpinodeError
-from spinode.files import check_writable, replacing
+from spinode.files import check_writable, read_arrays, replacing
 from spinode.micromagnetics import recording
 from spinode.micromagnetics.demag import mumax3, newell
 from spinode.micromagnetics.llg import Integrator, stable_step
@@ -173,10 +172,9 @@ def _read(path: Path, identity: str) -> dict[str, np.ndarray] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path) as file:
-            saved = dict(file)
+        saved = read_arrays(path)
         found = str(saved["identity"])
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (InputError, KeyError) as error:
         raise InputError(f"{path} is no readable checkpoint ({error}); delete it.") from None
     if found != identity:
         raise InputError(

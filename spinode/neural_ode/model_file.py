@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spinode.errors import InputError
-from spinode.files import replacing
+from spinode.files import read_arrays, replacing
 
 
 def write(path: str | Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
@@ -51,12 +50,11 @@ def read(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndar
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as contents:
-            arrays = {name: contents[name] for name in contents.files}
+        arrays = read_arrays(path)
         about = json.loads(str(arrays.pop("description")))
     except FileNotFoundError:
         raise InputError(f"there is no model at {path}; train it first.") from None
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
+    except (InputError, ValueError, KeyError, AttributeError):
         raise InputError(f"{path} is no saved model; train the model again.") from None
     if not isinstance(about, dict) or about.get("format") != kind:
         raise InputError(f"{path} is not in this version's format ({kind}); train the model again.")
