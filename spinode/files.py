@@ -42,26 +42,41 @@ def replacing(path: str | Path) -> Iterator[Path]:
             partial.unlink()
 
 
-def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a ``.npz`` file; nothing that stands in it is executed.
+def write_arrays(path: str | Path, **arrays) -> None:
+    """Write arrays as a ``.npz`` file, whole or not at all.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     InputError
-        If it cannot be read, or is damaged: every array has a checksum.
+        If the folder or file cannot be written.
+    """
+    import numpy as np
+
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, names=sorted(arrays), **arrays)
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Return what `write_arrays` was given; nothing that stands in the file is executed.
+
+    Raises
+    ------
+    InputError
+        If it is another file, or a damaged one: every array has a checksum, and all their names
+        are kept, since one wrong bit can hide an array.
     """
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as contents:
-            return {name: contents[name] for name in contents.files}
-    except FileNotFoundError:
-        raise
+            arrays = {name: contents[name] for name in contents.files}
+        names = arrays.pop("names").tolist()
     except Exception as error:  # a damaged file can make the library say anything
-        said = " ".join(str(error).split())
+        said = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path} cannot be read ({said}).") from None
+    if names != sorted(arrays):
+        raise InputError(f"{path} cannot be read (it lacks some of {', '.join(names)}).")
+    return arrays
 
 
 def check_writable(folder: Path) -> None:

@@ -77,8 +77,9 @@ def load(path: str | Path) -> xr.Dataset:
         raise InputError(f"there is no trajectory at {path}.")
     first_line(path)
     try:
-        # What is no HDF5 at all is told by h5py; h5netcdf leaves a traceback of its own behind.
-        h5py.File(path, "r").close()
+        # h5netcdf, where it stumbles, leaves a traceback of its own behind; h5py does not.
+        with h5py.File(path, "r") as file:
+            file.visititems(lambda _, item: dict(item.attrs) and None)
         return xr.load_dataset(path, engine="h5netcdf")
     except Exception as error:  # a damaged file can make the library say anything
         said = " ".join(str(error).split()).strip("'")

@@ -22,7 +22,6 @@ from jobs import Row
 
 from spinode import SpinODE
 from spinode.trajectory import load
-from spinode.workflow.sweep import table
 
 TRIES = {
     "simulation": 30,
@@ -79,7 +78,9 @@ def faults(scratch: Path, row, tries: dict[str, int], random) -> None:
         killed.checkpointed(one, training, tries["adam"], place("a"), random, ADAM)
     if one := row("SIGKILL of a training, Levenberg-Marquardt"):
         killed.checkpointed(one, training, tries["levenberg-marquardt"], place("l"), random, LM)
-    parts = {one: row(f"SIGKILL of a sweep's {one}", "points") for one in ("driver", "worker", "kernel")}
+    parts = {
+        one: row(f"SIGKILL of a sweep's {one}", "points") for one in ("driver", "worker", "kernel")
+    }
     if all(parts.values()):
         killed.sweep(parts, tries, place("sweep"), random)
     if one := row("SIGKILL of a pipeline", "stages"):
@@ -99,17 +100,19 @@ def faults(scratch: Path, row, tries: dict[str, int], random) -> None:
 
         damaged.read(one, model, weights, tries["file"], random)
     if one := row("one byte of a trajectory"):
-        damaged.read(one, warm / "run.nc", lambda: Same(load(warm / "run.nc")), tries["file"], random)
+        damaged.read(
+            one, warm / "run.nc", lambda: Same(load(warm / "run.nc")), tries["file"], random
+        )
 
 
 class Same:
-    """A Dataset that is equal to another if everything in it is."""
+    """A Dataset that is equal to another if all numbers in it are."""
 
     def __init__(self, dataset):
         self.dataset = dataset
 
     def __eq__(self, other):
-        return self.dataset.identical(other.dataset)
+        return self.dataset.equals(other.dataset)
 
 
 ADAM, LM = (0.0, 0.5), (0.5, 1.0)

@@ -1,14 +1,13 @@
 """Processes that are killed at random moments, and the same command given again."""
 
 import json
-import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import jobs
-import numpy as np
 from jobs import Job, Row
 
 from spinode.workflow.sweep import table
@@ -60,6 +59,10 @@ def _ran(book: Path) -> list[tuple[int, int, int]]:
     return [tuple(map(int, line.split())) for line in lines]
 
 
+def _more(book: Path, count: int) -> bool:
+    return len(_ran(book)) > count
+
+
 def _points(book: Path) -> dict[int, float]:
     found = table(book / "sweeps" / "quick" / "01_demo")
     assert not any(found.point_error.values)
@@ -97,9 +100,9 @@ def sweep(rows: dict[str, Row], tries: dict[str, int], scratch: Path, random) ->
         number += 1
         book = jobs.workbook(scratch / f"victims{number}")
         pid, aimed = jobs.start(jobs.spinode(*_SWEEP), book), []
-        while jobs.wait_for(lambda seen=len(aimed): len(_ran(book)) > seen, pid):
+        while jobs.wait_for(partial(_more, book, len(aimed)), pid):
             _, worker, kernel = _ran(book)[-1]
-            kind = random.choice([one for one, count in left.items() if count] or ["none"])
+            kind = str(random.choice([one for one, count in left.items() if count] or ["none"]))
             if kind == "none" or len(aimed) > 6:
                 break
             time.sleep(random.uniform(0, 0.6))
@@ -146,8 +149,10 @@ def pipeline(row: Row, tries: int, scratch: Path, random) -> None:
             time.sleep(1)
             again = subprocess.run([*dvc, "repro"], cwd=book, capture_output=True, text=True)
         repeated = sum(f"Running stage '{name}'" in again.stdout for name in stages)
-        made = [json.loads((book / "results" / "quick" / f"{n}.json").read_text())
-                for n in ("demo", "after")]
+        made = [
+            json.loads((book / "results" / "quick" / f"{n}.json").read_text())
+            for n in ("demo", "after")
+        ]
         same = again.returncode == 0 and made == [{"sum": 103}, {"double": 206}]
         row.add(same, said, repeated)
         jobs.remove(book)
