@@ -24,14 +24,14 @@ from spinode.devices.drives import RandomSine
 from spinode.devices.protocols import ONE_SKYRMION
 from spinode.errors import SpinodeError
 from spinode.micromagnetics import embedded
-from spinode.neural_ode import descent
+from spinode.neural_ode import checkpoint
 from spinode.trajectory import load, save
 from spinode.workflow import cli
 
 #: How often (s) jobs write their checkpoints here; the package's own intervals are longer.
 INTERVAL = 0.1
 embedded._CHECKPOINT_EVERY = INTERVAL
-descent._CHECKPOINT_SECONDS = INTERVAL
+checkpoint._SECONDS = INTERVAL
 
 #: Exit code of a job whose error was not said in a sentence.
 INTERNALS = 99
