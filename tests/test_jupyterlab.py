@@ -19,7 +19,8 @@ import requests
 import websocket
 from jupyter_server.services.kernels.connection.base import deserialize_binary_message
 
-from spinode.workflow.workbook import load_profile, section
+from spinode.workflow.notebooks import section
+from spinode.workflow.profiles import load_profile
 
 ROOT = Path(__file__).resolve().parent.parent
 # In the order of the pipeline: later ones read what earlier ones have left.

@@ -12,13 +12,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spinode import provenance
 from spinode.errors import InputError
 from spinode.workflow import cli
 from spinode.workflow.grid import Block, Grid, parse_values, read_grid
-from spinode.workflow.sweep import sweep, table
+from spinode.workflow.points import Plan, Point, publish
+from spinode.workflow.sweep import sweep
+from spinode.workflow.table import arranged, table
 
 # Says that it runs, waits or fails if told to, and reads data of another notebook.
 NOTEBOOK = """\
@@ -266,6 +269,30 @@ def test_worker_with_another_version(book, tmp_path):
     assert not ran()
 
 
+def test_a_missing_input_is_told_before_a_worker_starts(book, monkeypatch, capsys):
+    """Where it shows in the notebook's text; else the first point that misses it ends the sweep."""
+    (book / "dvc.yaml").write_text(
+        "stages:\n  base:\n    cmd: spinode run notebooks/00_base.py --profile ${item.profile}\n"
+        "    outs: ['data/${item.profile}/base.txt', 'data/${item.profile}/more.txt']\n"
+    )
+    (book / "data" / "quick" / "base.txt").unlink()
+    monkeypatch.setattr("spinode.workflow.sweep._cluster", None)
+    assert main(monkeypatch, "sweep", "demo", "-p", "count", "0:9") == 2
+    said = capsys.readouterr().err
+    assert "base.txt; notebook 00_base makes it: run 'spinode run 00_base --profile quick'" in said
+    assert not Path("sweeps").exists()
+
+
+def test_an_input_missing_by_condition_ends_the_sweep(book):
+    (book / "notebooks" / "01_demo.py").write_text(
+        NOTEBOOK.replace("base = int(", 'if count >= 0:\n    out.input("more.txt")\nbase = int(')
+    )
+    code, _, stderr = finish(start("sweep", "demo", "-p", "count", "0:20", "--workers", "1"))
+    assert code == 2
+    assert "more.txt; run the notebook that makes it first" in stderr.splitlines()[-1]
+    assert len(ran()) < 20
+
+
 def test_full_disk_stops_the_sweep(book):
     (book / "notebooks" / "02_full.py").write_text(
         '# %% tags=["parameters"]\ncount = 0\n\n'
@@ -305,10 +332,26 @@ def finish_long(process):
         ("[1],[1, 2]", [[1], [1, 2]]),
         ("Ku", ["Ku"]),
         ("", []),
+        ("[[1, 2], [3]],[4]", [[[1, 2], [3]], [4]]),
+        ("'a, b',c", ["a, b", "c"]),
     ],
 )
 def test_values_of_a_parameter(text, values):
     assert list(parse_values(text)) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("run #3,run #4", ["run #3", "run #4"]),
+        ("'a, b','c #d'", ["a, b", "c #d"]),
+        ("[draft],final", ["[draft]", "final"]),
+        ("[draft,final", ["[draft", "final"]),
+        ("it's,3,0:5", ["it's", "3", "0:5"]),
+    ],
+)
+def test_values_of_a_parameter_that_is_a_text(text, values):
+    assert parse_values(text, like="x") == values
 
 
 def test_grid_file(tmp_path):
@@ -412,16 +455,64 @@ def test_table_of_no_sweep(book, monkeypatch, capsys):
     assert "notebooks holds no finished point of a sweep" in capsys.readouterr().err
 
 
+def keep(folder, parameters, metrics, error=None):
+    """Leave a point as a worker does."""
+    plan = Plan(folder.parent, folder, "01_demo.py", "code")
+    plan.attempts.mkdir(parents=True, exist_ok=True)
+    name = ",".join(f"{name}={value}" for name, value in parameters.items() if name != "step")
+    attempt = plan.attempts / name
+    (attempt / "results").mkdir(parents=True)
+    if metrics is not None:
+        (attempt / "results" / "demo.json").write_text(json.dumps(metrics))
+    publish(plan, Point(name, parameters), attempt, error, 2.5)
+    return folder / name
+
+
+def test_a_damaged_point_is_told_and_computed_again(book):
+    folder = keep(book / "sweep", {"count": 0, "step": 1.0}, {"error": 0.25})
+    plan, point = Plan(book, book / "sweep", "01_demo.py", "code"), Point(folder.name, {})
+    assert plan.is_done(point)
+    for name in ("point.json", "results/demo.json"):
+        path = folder / name
+        content = path.read_text()
+        for damaged in (content.replace("2.5", "2.6").replace("0.25", "0.35"), content[:-20]):
+            path.write_text(damaged)
+            assert not plan.is_done(point)
+            with pytest.raises(InputError, match=f"{name} is damaged"):
+                table("sweep")
+        path.write_text(content)
+    assert table("sweep").error.item() == 0.25
+
+
+def test_means_over_seeds_columns_and_order(book, capsys):
+    values = {(1, 0): 0.5, (1, 1): 0.7, (2, 0): 0.1, (2, 1): 0.3, (2, 2): 0.2}
+    for (k, seed), value in values.items():
+        keep(book / "sweep", {"k": k, "seed": seed, "step": 1.0}, {"nrmse": value, "who": "me"})
+    keep(book / "sweep", {"k": 1, "seed": 2, "step": 1.0}, None, "it broke")
+    by_k = arranged(table("sweep"), over="seed")
+    assert by_k.k.tolist() == [1, 2]
+    assert by_k.points.tolist() == [2, 3]
+    np.testing.assert_allclose(by_k.nrmse, [0.6, 0.2])
+    np.testing.assert_allclose(by_k.nrmse_std, [np.std([0.5, 0.7], ddof=1), 0.1])
+    by_seed = arranged(table("sweep"), over="k", sort="-nrmse")
+    assert by_seed.seed.tolist() == [1, 0, 2]
+
+    cli.app(
+        ["table", "sweep", "--columns", "k,seed,nrmse", "--sort", "nrmse", "--csv"],
+        standalone_mode=False,
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["k,seed,nrmse", "2,0,0.1", "2,2,0.2"]
+    with pytest.raises(InputError, match="no column 'nrms'; did you mean 'nrmse'"):
+        cli.app(["table", "sweep", "--sort", "nrms"], standalone_mode=False)
+
+
 def test_table_is_written_and_printed(book, capsys):
     import xarray as xr
 
-    for count, error in enumerate((None, "it broke")):
-        folder = book / "sweep" / f"count={count}"
-        (folder / "results").mkdir(parents=True)
-        record = {"parameters": {"count": count, "step": 1.0}, "error": error, "seconds": 2.5}
-        (folder / "point.json").write_text(json.dumps(record))
     metrics = {"nrmse": {"k = 2": 0.01}, "source": "here", "diverged": None}
-    (book / "sweep" / "count=0" / "results" / "demo.json").write_text(json.dumps(metrics))
+    keep(book / "sweep", {"count": 0, "step": 1.0}, metrics)
+    keep(book / "sweep", {"count": 1, "step": 1.0}, None, "it broke")
     cli.app(["table", "sweep"], standalone_mode=False)
     assert capsys.readouterr().out == (
         " count  point_seconds  nrmse.k = 2 source  diverged\n"
