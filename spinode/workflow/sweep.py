@@ -18,6 +18,7 @@ from spinode.errors import InputError, SpinodeError
 from spinode.files import exclusive, replacing, workbook_root
 from spinode.workflow.grid import Block, Grid
 from spinode.workflow.notebooks import find_notebook
+from spinode.workflow.page import write_page
 from spinode.workflow.points import Plan, Point, points_of, records
 from spinode.workflow.table import table
 from spinode.workflow.workbook import check_inputs
@@ -116,6 +117,7 @@ def sweep(
         found = table(folder)
         with replacing(folder / "table.nc") as partial:
             found.to_netcdf(partial, engine="h5netcdf")
+        print(f"page: {write_page(found, folder, path.stem)}")
     return found.sel(point=found.point.isin([point.name for point in points]))
 
 
