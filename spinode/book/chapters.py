@@ -70,6 +70,9 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
                 kept for output in cell.get("outputs", ()) if (kept := writer.output(output))
             ]
     node.cells.insert(1, _bar(one))
+    for number, cell in enumerate(node.cells):  # the same at every building: Sphinx sees no change
+        cell.id = f"cell-{number}"
+    node.nbformat_minor = max(node.nbformat_minor, 5)  # which has ids
     return node, executed
 
 
