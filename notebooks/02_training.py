@@ -373,3 +373,8 @@ lines.append(
     f"{four_errors['training']:.1%} in the training window, {four_errors['held_out']:.1%} held out."
 )
 display(Markdown("\n".join(lines)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: What is a skyrmion, and how does a voltage make it breathe?](01_skyrmion_data.py) |
+# [All notebooks](README.md) | [Next: Can a neural ODE stand in for a reservoir computer made of a
+# skyrmion?](03_mackey_glass.py)

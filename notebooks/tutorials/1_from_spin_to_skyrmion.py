@@ -213,3 +213,6 @@ check("1.3", exercise_3)
 # this over a whole range.
 #
 # </details>
+
+# %% [markdown] tags=["navigation"]
+# [All notebooks](../README.md) | [Next: What is a neural ODE?](2_neural_odes.py)

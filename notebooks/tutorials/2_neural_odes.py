@@ -275,3 +275,7 @@ check("2.3", exercise_3)
 # amplitudes of the training data do not trust it; `forecast` warns, or stops.
 #
 # </details>
+
+# %% [markdown] tags=["navigation"]
+# [Before: From one spin to a skyrmion](1_from_spin_to_skyrmion.py) | [All
+# notebooks](../README.md) | [Next: Why two delays? Seeing what you cannot measure](3_delays.py)

@@ -258,3 +258,7 @@ check("3.3", exercise_3)
 # 09 does.
 #
 # </details>
+
+# %% [markdown] tags=["navigation"]
+# [Before: What is a neural ODE?](2_neural_odes.py) | [All notebooks](../README.md) | [Next:
+# Computing with anything that moves](4_reservoirs.py)

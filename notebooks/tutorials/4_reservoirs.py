@@ -225,3 +225,8 @@ pd.DataFrame(curves, index=pd.Index(np.arange(40), name="horizon H (steps)")).hv
 # worse at every horizon.
 #
 # </details>
+
+# %% [markdown] tags=["navigation"]
+# [Before: Why two delays? Seeing what you cannot measure](3_delays.py) | [All
+# notebooks](../README.md) | [Next: Noise: when the same drive never gives the same
+# answer](5_noise.py)

@@ -231,3 +231,7 @@ band.hvplot.area(
 # </details>
 #
 # Notebook 06 does all this for the oscillator of the paper, with spoken digits as the drive.
+
+# %% [markdown] tags=["navigation"]
+# [Before: Computing with anything that moves](4_reservoirs.py) | [All notebooks](../README.md) |
+# [Next: What is a skyrmion, and how does a voltage make it breathe?](../01_skyrmion_data.py)

@@ -16,6 +16,9 @@ from spinode.book.interactive import plot_html
 # Pictures wider than this (pixels) are drawn smaller: a page shows them half as wide.
 _WIDTH = 1500
 _PROGRESS = re.compile(r"\d+%\s*\||it/s\]|\[\d\d:\d\d<|Executing:")
+# Cells of these tags are left out: what papermill says above a notebook that failed (its traceback
+# stays where it happened), and links to other notebooks, of which the book has its own.
+_LEFT_OUT = {"papermill-error-cell-tag", "navigation"}
 _NOT_RUN = """:::{{admonition}} Not run yet
 :class: warning
 
@@ -51,9 +54,9 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
             "mystnb": {"execution_mode": "off"},
         }
     )
-    # What papermill says above a notebook that failed; its traceback stays where it happened.
-    banner = "papermill-error-cell-tag"
-    node.cells = [cell for cell in node.cells if banner not in cell.metadata.get("tags", ())]
+    node.cells = [
+        cell for cell in node.cells if not _LEFT_OUT.intersection(cell.metadata.get("tags", ()))
+    ]
     executed = executed and not any(
         output.output_type == "error" for cell in node.cells for output in cell.get("outputs", ())
     )
