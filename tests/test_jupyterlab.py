@@ -322,10 +322,11 @@ def test_a_newcomer_goes_from_the_list_to_a_notebook_and_runs_it(lab, tab):
     first.wait_for()  # it opens on the list
     first.click()
     tab.locator(".jp-NotebookPanel").wait_for()
-    tab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    tab.locator("#jp-main-statusbar", has_text="Python 3 (spinode) | Idle").wait_for()
     # Nobody asks for a kernel, or whether news are wanted.
     assert tab.locator(".jp-Dialog").count() == 0
     assert tab.locator(".Toastify__toast").count() == 0
+    tab.locator(".jp-Notebook h1", has_text="Does a sine repeat itself?").click()
     tab.get_by_role("menuitem", name="Run", exact=True).click()
     tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     tab.locator(".jp-OutputArea-output", has_text="ran to its end").wait_for()

@@ -18,7 +18,6 @@ LONG = {
     "05_material_parameters",
     "06_oscillator",
     "07_spoken_digits",
-    "2_neural_odes",
 }
 
 

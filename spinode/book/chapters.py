@@ -67,8 +67,10 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
             writer.read(cell.source)
             cell.source = _solutions(cell.source)
         elif cell.cell_type == "code":
-            tags = [tag for tag in cell.metadata.get("tags", ()) if tag == "hide-cell"]
-            cell.metadata = nbformat.from_dict({"tags": ["hide-input", *tags]})
+            # What JupyterLab shows folded, plumbing, is folded here even where code is open.
+            plumbing = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+            tag = "hide-cell" if plumbing else "hide-input"
+            cell.metadata = nbformat.from_dict({"tags": [tag]})
             cell.outputs = [
                 kept for output in cell.get("outputs", ()) if (kept := writer.output(output))
             ]
