@@ -223,6 +223,22 @@ def spacing_of(dataset: xr.Dataset) -> float:
     return float(spacing)
 
 
+def aligned(run: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
+    """Return a forecast at the samples of the truth it is compared with.
+
+    Parameters
+    ----------
+    run, truth : Dataset
+        Over ``time`` (s), of the same spacing.
+
+    Returns
+    -------
+    Dataset
+        ``run`` at the times of ``truth``; NaN where a forecast that blew up has no sample.
+    """
+    return run.reindex(time=truth.time, method="nearest", tolerance=spacing_of(truth) / 2)
+
+
 def delay_embed(values: np.ndarray, k: int) -> np.ndarray:
     """Stack each sample with its ``k - 1`` successors (Takens; Methods, "Neural ODEs").
 
