@@ -203,7 +203,9 @@ plots.interactive({n: run.sel(time=slice(end - 10e-9, None)) for n, run in curve
 # %%
 def panel_of_forecasts(ax, letter, stretch, start):
     plots.lines(ax, curves, "mz", (start, start + 3e-9))
-    ax.set_title(f"{letter}  {stretch.replace('_', ' ')}")
+    scores = {name: found.median()[stretch] for name, found in errors.items() if name != "k1"}
+    shown = ", ".join(f"{score:.1%} ({plots.label(name)})" for name, score in scores.items())
+    ax.set_title(f"{letter}  {stretch.replace('_', ' ')}: NRMSE {shown}")
 
 
 def panel_of_residuals(ax, names):
