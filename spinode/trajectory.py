@@ -8,6 +8,7 @@ turns it into what a neural ODE trains on: normalized, delay-embedded windows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -221,6 +222,29 @@ def spacing_of(dataset: xr.Dataset) -> float:
             "put the trajectory on a grid with trajectory.resample(dataset, spacing)."
         )
     return float(spacing)
+
+
+def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:
+    """Return one Dataset an experiment.
+
+    Parameters
+    ----------
+    records : Dataset, or sequence of them
+        A dimension ``run`` (as `spinode.forecast` returns it) is taken apart, and the NaN at the
+        end of a run that stopped early is cut off; a run of nothing else is left out.
+    """
+    if not isinstance(records, xr.Dataset):
+        return [one for record in records for one in as_list(record)]
+    if "run" not in records.dims:
+        return [records]
+    runs = []
+    for number in range(records.sizes["run"]):
+        run = records.isel(run=number, drop=True)
+        whole = np.all([np.isfinite(run[name].values) for name in run.data_vars], axis=0)
+        last = np.flatnonzero(whole)
+        if last.size:
+            runs.append(run.isel(time=slice(0, int(last[-1]) + 1)))
+    return runs
 
 
 def delay_embed(values: np.ndarray, k: int) -> np.ndarray:

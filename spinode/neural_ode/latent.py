@@ -316,4 +316,4 @@ _PLAIN = (
 def windows_of(model: LatentODE, datasets, interpolation: str | None = None) -> list:
     """Return records, one Dataset or several, as the model sees them."""
     interpolation = interpolation or model.interpolation
-    return [records.window(model, one, interpolation) for one in records.as_list(datasets)]
+    return [records.window(model, one, interpolation) for one in as_list(datasets)]
