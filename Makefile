@@ -36,7 +36,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -U pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt \
-	  $(PIP_FLAGS) --editable '.[test,lint,archive,package,book,browser,speech,baselines]'
+	  $(PIP_FLAGS) --editable '.[test,lint,archive,package,book,browser,speech,baselines,design]'
 	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer python >/dev/null
 	@touch $@
 
