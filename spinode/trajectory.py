@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -47,13 +48,20 @@ def label(dataset: xr.Dataset) -> xr.Dataset:
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write ``dataset`` as netCDF4, whole or not at all; return its path.
 
+    Its numbers carry checksums, so that `load` notices a file that was damaged later.
+
     Raises
     ------
     InputError
         If the folder cannot be written.
     """
     with replacing(path) as partial:
-        dataset.to_netcdf(partial, engine="h5netcdf")
+        checked = {
+            name: {"fletcher32": True}
+            for name, variable in dataset.variables.items()
+            if variable.size and variable.ndim and variable.dtype.kind in "iufb"
+        }
+        dataset.to_netcdf(partial, engine="h5netcdf", encoding=checked)
     return Path(path)
 
 
@@ -63,16 +71,20 @@ def load(path: str | Path) -> xr.Dataset:
     Raises
     ------
     InputError
-        If there is no such file or it is no netCDF file.
+        If there is no such file, or it is no netCDF file or a damaged one.
     """
     path = Path(path)
     if not path.exists():
         raise InputError(f"there is no trajectory at {path}.")
     first_line(path)
     try:
+        # h5netcdf, where it stumbles, leaves a traceback of its own behind; h5py does not.
+        with h5py.File(path, "r") as file:
+            file.visititems(lambda _, item: dict(item.attrs) and None)
         return xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no readable netCDF file: {error}.") from None
+    except Exception as error:  # a damaged file can make the library say anything
+        said = " ".join(str(error).split()).strip("'")
+        raise InputError(f"{path} is no readable netCDF file: {said}.") from None
 
 
 # --- what a neural ODE trains on ------------------------------------------------------------
