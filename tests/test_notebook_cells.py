@@ -14,7 +14,6 @@ NOTEBOOKS = sorted(
 LONGEST = 30  # lines of code in a cell
 # Notebooks whose cells are still to be cut.
 LONG = {
-    "02_training",
     "05_material_parameters",
     "06_oscillator",
     "07_spoken_digits",

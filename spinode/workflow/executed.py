@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from spinode.files import replacing
 
@@ -25,7 +27,7 @@ _URLS = """const lab = document.getElementById("jupyter-config-data");
   const js_urls = %s.map(([local, remote]) => lab ? server + local : remote);"""
 
 
-def tidy(target: Path) -> None:
+def tidy(target: Path, record: Mapping[str, Any]) -> None:
     """Join what the cells of an executed notebook printed, lighten its plots, and sign it.
 
     Of a progress bar one line is left, not thousands. The signature lets JupyterLab show the plots
@@ -35,11 +37,14 @@ def tidy(target: Path) -> None:
     ----------
     target : Path
         The executed notebook; it is replaced.
+    record : mapping
+        What made it, kept in its metadata; see `spinode.provenance`.
     """
     import nbformat
     from nbformat.sign import NotebookNotary
 
     node = nbformat.read(target, as_version=4)
+    node.metadata["spinode"] = dict(record)
     for cell in node.cells:
         if "outputs" in cell:
             cell.outputs = _joined(cell.outputs)
