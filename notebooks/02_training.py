@@ -53,7 +53,7 @@ from spinode.neural_ode.forecast import forecast
 from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
 from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION
-from spinode.neural_ode.training import fit_seeds
+from spinode.neural_ode.seeds import fit_seeds
 from spinode.micromagnetics.tables import read_table
 from spinode.trajectory import Channel, load, resample
 from spinode.workflow.workbook import outputs

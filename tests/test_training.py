@@ -17,10 +17,12 @@ from scipy.integrate import solve_ivp
 
 from spinode.devices.drives import HeldSequence
 from spinode.errors import InputError
-from spinode.neural_ode import _derivatives, _kernels, training
+from spinode.neural_ode import _derivatives, _kernels, descent, gradients, training
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt, free_forecast
 from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.seeds import fit_seeds
+from spinode.neural_ode.stretch import Stretch
 from spinode.trajectory import Channel
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,21 +74,21 @@ def weights(model):
     return _kernels.pack(model.parameters())
 
 
-def gradients(model, gradient, window=12):
+def measured(model, gradient, window=12):
     """Loss and gradient at the model's weights, over fixed windows."""
-    stretch = training._Stretch("train", (0, 400), window, model, oscillator(), None, "cubic")
+    stretch = Stretch("train", (0, 400), window, model, oscillator(), None, "cubic")
     if gradient == "fused":
-        measure = training._fused_gradient(model, stretch, np.float64)
+        measure = gradients.fused(model, stretch, np.float64)
     else:
-        measure = training._torch_gradient(model, stretch, gradient, torch.device("cpu"))
+        measure = gradients.by_torch(model, stretch, gradient, torch.device("cpu"))
     starts = np.array([0, 5, 77, 250, 386])
     return measure, starts, window
 
 
-@pytest.mark.parametrize("gradient", training.GRADIENTS)
+@pytest.mark.parametrize("gradient", gradients.GRADIENTS)
 def test_gradient_equals_finite_differences(gradient):
     model = duffing_model(seed=4)
-    measure, starts, window = gradients(model, gradient)
+    measure, starts, window = measured(model, gradient)
     at = weights(model)
     _, slope = measure(at, starts, window)
     # The adjoint method solves the backward equation with the solver's own error.
@@ -102,15 +104,15 @@ def test_gradient_equals_finite_differences(gradient):
 def test_gradients_agree():
     """Compiled loops in float32 and float64, PyTorch and the adjoint method."""
     model = duffing_model(k=3, width=17, seed=2)
-    stretch = training._Stretch("train", (0, 400), 9, model, oscillator(), None, "cubic")
+    stretch = Stretch("train", (0, 400), 9, model, oscillator(), None, "cubic")
     starts = np.arange(60) * 6
     at = weights(model)
     cpu = torch.device("cpu")
-    loss, truth = training._torch_gradient(model, stretch, "autograd", cpu)(at, starts, 9)
+    loss, truth = gradients.by_torch(model, stretch, "autograd", cpu)(at, starts, 9)
     for measure, tolerance in (
-        (training._fused_gradient(model, stretch, np.float64), 1e-13),
-        (training._fused_gradient(model, stretch), 1e-6),
-        (training._torch_gradient(model, stretch, "adjoint", cpu), 1e-9),
+        (gradients.fused(model, stretch, np.float64), 1e-13),
+        (gradients.fused(model, stretch), 1e-6),
+        (gradients.by_torch(model, stretch, "adjoint", cpu), 1e-9),
     ):
         other_loss, other = measure(at, starts, 9)
         assert other_loss == pytest.approx(loss, rel=10 * tolerance)
@@ -119,7 +121,7 @@ def test_gradients_agree():
 
 def test_sensitivities_equal_finite_differences():
     model = duffing_model(k=3, width=9, seed=2)
-    stretch = training._Stretch("train", (0, 100), 1, model, oscillator(), None, "cubic")
+    stretch = Stretch("train", (0, 100), 1, model, oscillator(), None, "cubic")
     at = weights(model)
     steps, stride = 96, 4
     rows, outputs = np.empty((steps // stride, at.size)), np.empty(steps)
@@ -156,7 +158,7 @@ def test_levenberg_marquardt_descends_and_beats_adam():
 
 def test_weight_decay_keeps_the_weights_of_levenberg_marquardt_small():
     model = duffing_model()
-    stretch = training._Stretch("train", (0, 300), 1, model, oscillator(), None, "cubic")
+    stretch = Stretch("train", (0, 300), 1, model, oscillator(), None, "cubic")
 
     def end(decay, steps=8):
         solver = LevenbergMarquardt(
@@ -204,7 +206,7 @@ def test_best_weights_are_those_of_the_smallest_validation_error():
     history = training.fit(model, data, validation=(400, 500), **FAST)
     best = int(history.validation_mse.values.argmin())
     assert history.attrs["best_iteration"] == history.iteration[best]
-    stretch = training._Stretch("validation", (400, 500), 1, model, data, None, "cubic")
+    stretch = Stretch("validation", (400, 500), 1, model, data, None, "cubic")
     assert stretch.free_mse(model, weights(model)) == history.validation_mse[best]
 
 
@@ -220,7 +222,7 @@ def test_seeds_make_runs_repeatable():
 
 def test_seeds_in_parallel_equal_single_trainings(tmp_path):
     data = oscillator()
-    trained = training.fit_seeds(
+    trained = fit_seeds(
         duffing_model(), data, [3, 4], checkpoint=tmp_path / "train.checkpoint", **FAST
     )
     for (parallel, history), seed in zip(trained, (3, 4), strict=True):
@@ -243,8 +245,8 @@ SCRIPT = """
     sys.path[:0] = [{tests!r}, {root!r}]
     import numpy as np
     import test_training as t
-    from spinode.neural_ode import training
-    training._CHECKPOINT_SECONDS = 0.05
+    from spinode.neural_ode import descent, training
+    descent._CHECKPOINT_SECONDS = 0.05
     model = t.duffing_model()
     arguments = t.FAST | {{"iterations": 1500, "lm_steps": 60, "validation": (400, 500)}}
     checkpoint = sys.argv[1] if len(sys.argv) > 2 else None
@@ -293,7 +295,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, kill, phase):
 
 def interrupt(monkeypatch, checkpoint, after=30, model=None, **options):
     """Start a training and stop it as Ctrl-C does, its checkpoint up to date."""
-    measure = training._gradient
+    measure = gradients.gradient_of
     calls = iter(range(after))
 
     def limited(*arguments):
@@ -307,8 +309,8 @@ def interrupt(monkeypatch, checkpoint, after=30, model=None, **options):
         return loss_and_gradient
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_CHECKPOINT_SECONDS", 0.0)
-        patch.setattr(training, "_gradient", limited)
+        patch.setattr(descent, "_CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(gradients, "gradient_of", limited)
         with pytest.raises(KeyboardInterrupt):
             training.fit(
                 model or duffing_model(), oscillator(), checkpoint=checkpoint, **(FAST | options)
@@ -361,7 +363,7 @@ def test_inputs_that_end_within_the_stretch():
 
 def test_divergence_says_when_and_keeps_the_best():
     model = duffing_model()
-    with pytest.raises(training.TrainingDiverged, match=r"diverged at iteration \d+") as caught:
+    with pytest.raises(descent.TrainingDiverged, match=r"diverged at iteration \d+") as caught:
         training.fit(model, oscillator(), **(FAST | {"learning_rate": 1e4, "check_every": 1}))
     history = caught.value.history
     assert history.train_mse.min() < history.train_mse[-1]
@@ -430,10 +432,10 @@ def test_auto_takes_a_gpu_where_it_gains(monkeypatch, gradient, batch, width, pl
     for gpus in (0, 1):
         monkeypatch.setattr(torch.cuda, "is_available", lambda gpus=gpus: gpus > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda gpus=gpus: gpus)
-        where, how = training._place("auto", gradient, batch * width**2)
+        where, how = gradients.place("auto", gradient, batch * width**2)
         assert f"{where} {how}" == (place if gpus else f"cpu {gradient or 'fused'}")
     with pytest.raises(InputError, match="'fused' is the CPU's; with device cuda use 'autograd'"):
-        training._place("cuda", "fused", batch * width**2)
+        gradients.place("cuda", "fused", batch * width**2)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -441,10 +443,9 @@ def test_auto_takes_a_gpu_where_it_gains(monkeypatch, gradient, batch, width, pl
 def test_cuda_gives_the_gradient_of_the_cpu(gradient):
     """At several weights, as a recorded graph must read them anew; for two shapes of a batch."""
     model = duffing_model(k=3, width=17, seed=2)
-    stretch = training._Stretch("train", (0, 400), 9, model, oscillator(), None, "cubic")
+    stretch = Stretch("train", (0, 400), 9, model, oscillator(), None, "cubic")
     cpu, cuda = (
-        training._torch_gradient(model, stretch, gradient, torch.device(name))
-        for name in ("cpu", "cuda")
+        gradients.by_torch(model, stretch, gradient, torch.device(name)) for name in ("cpu", "cuda")
     )
     generator = np.random.default_rng(0)
     for windows, window in ((60, 9), (60, 9), (7, 4)):

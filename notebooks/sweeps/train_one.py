@@ -32,7 +32,8 @@ from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
 from spinode.devices.protocols import ONE_SKYRMION
-from spinode.neural_ode.training import TrainingDiverged, fit
+from spinode.neural_ode.descent import TrainingDiverged
+from spinode.neural_ode.training import fit
 from spinode.micromagnetics.tables import read_table
 from spinode.trajectory import Channel, load, resample
 from spinode.workflow.workbook import outputs

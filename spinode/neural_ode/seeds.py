@@ -1,0 +1,94 @@
+"""Train one model from several seeds, in parallel."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+from tqdm import tqdm
+
+from spinode.neural_ode.forecast import cores
+from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.training import fit
+
+
+def fit_seeds(
+    model: SpinODE,
+    trajectory: xr.Dataset,
+    seeds: Sequence[int],
+    *,
+    client=None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+    **options,
+) -> list[tuple[SpinODE, xr.Dataset]]:
+    """Train the same model from several seeds, in parallel processes of one core each.
+
+    Parameters
+    ----------
+    model : SpinODE
+        Left as it is; every training starts from a copy with weights drawn anew.
+    trajectory : Dataset
+        As for `fit`.
+    seeds : sequence of int
+        Each the seed of the first weights and of the choice of windows.
+    client : dask.distributed.Client, optional
+        Dask cluster to train on; by default this machine's cores. In a script this needs the
+        usual ``if __name__ == "__main__":``.
+    checkpoint : path, optional
+        As for `fit`; the seed is appended to the name.
+    progress : bool
+        Show a bar of finished trainings.
+    **options
+        Further arguments of `fit`.
+
+    Returns
+    -------
+    list of (SpinODE, Dataset)
+        Model and history of each seed, in the order of ``seeds``.
+
+    Raises
+    ------
+    InputError, TrainingDiverged
+        As `fit`, for the first seed that fails.
+    """
+    import distributed  # half a second that a single training does not need
+
+    if client is None:
+        with (
+            distributed.LocalCluster(
+                n_workers=min(len(seeds), cores()), threads_per_worker=1, dashboard_address=None
+            ) as cluster,
+            distributed.Client(cluster) as own,
+        ):
+            return fit_seeds(
+                model,
+                trajectory,
+                seeds,
+                client=own,
+                checkpoint=checkpoint,
+                progress=progress,
+                **options,
+            )
+    data = client.scatter(trajectory)
+    trainings = [
+        client.submit(_fit_seed, model, data, seed, checkpoint, options, pure=False)
+        for seed in seeds
+    ]
+    finished = distributed.as_completed(trainings, loop=client.loop)
+    for training in tqdm(finished, desc="seeds", total=len(seeds), disable=not progress):
+        training.result()  # raises what the training raised
+    return [training.result() for training in trainings]
+
+
+def _fit_seed(model, trajectory, seed, checkpoint, options) -> tuple[SpinODE, xr.Dataset]:
+    """Train a copy of ``model``, its weights drawn anew."""
+    model = copy.deepcopy(model)
+    model.draw_weights(seed)
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        checkpoint = checkpoint.with_stem(f"{checkpoint.stem}_seed{seed}")
+    history = fit(model, trajectory, seed=seed, checkpoint=checkpoint, progress=False, **options)
+    return model, history
