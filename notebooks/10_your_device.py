@@ -34,7 +34,6 @@ seed = 0
 samples = 10000
 
 # %%
-import json
 
 import numpy as np
 import pandas as pd
@@ -167,9 +166,7 @@ report.residuals_figure(found)
 
 # %%
 score = found.scores["network"]
-(out.results / "your_device.json").write_text(
-    json.dumps(found.numbers(), indent=2, default=float) + "\n"
-)
+out.write_metrics("your_device", found.numbers())
 found.models["network"].save(out.data / "your_device.npz")
 beyond = max(found.beyond.values())
 display(

@@ -32,7 +32,8 @@ def run(book, notebook):
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (book / "build" / "smoke" / f"{notebook}.ipynb").is_file()
+    node = nbformat.read(book / "build" / "smoke" / f"{notebook}.ipynb", as_version=4)
+    assert node.metadata["spinode"]["parameters"]["profile"] == "smoke"
 
 
 def printed(book, notebook, pattern):
@@ -44,7 +45,9 @@ def printed(book, notebook, pattern):
 
 
 def metrics(book, name):
-    return json.loads((book / "results" / "smoke" / f"{name}.json").read_text())
+    found = json.loads((book / "results" / "smoke" / f"{name}.json").read_text())
+    assert found["provenance"]["profile"] == "smoke"
+    return found
 
 
 def needs(book, *results):

@@ -63,7 +63,9 @@ def test_run_takes_parameters_from_notebook_profile_and_command_line(book):
     assert done.returncode == 0, done.stderr
     assert "counted to 6.0" in done.stdout  # output comes as the cells run
     metrics = json.loads((book / "results" / "quick" / "demo.json").read_text())
+    record = metrics.pop("provenance")
     assert metrics == {"count": 3, "step": 2.0, "name": None}
+    assert record["parameters"]["step"] == 2.0
     node = nbformat.read(book / "build" / "quick" / "01_demo.ipynb", as_version=4)
     printed, bar, _ = node.cells[-1].outputs
     assert printed.text == "counted to 6.0\n"

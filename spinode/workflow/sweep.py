@@ -513,6 +513,7 @@ def _metrics(folder: Path) -> dict[str, Any]:
     found = {}
     for path in files:
         metrics = json.loads(path.read_text("utf-8"))
+        metrics.pop("provenance", None)  # point.json has what differs among the points
         found |= _flat(metrics, f"{path.stem}." if len(files) > 1 else "")
     return found
 

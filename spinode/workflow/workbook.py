@@ -90,9 +90,11 @@ class Outputs:
         """Write ``metrics`` to ``results/<profile>/<name>.json``; return the path.
 
         A number that is not finite, such as the error of a forecast that blew up, becomes null.
+        The file's ``provenance`` says what made it, see `spinode.provenance.begin`.
         """
         path = self.results / f"{name}.json"
-        text = json.dumps(_finite(metrics), indent=2, allow_nan=False)
+        record = provenance.current(self.inputs.parent.parent)
+        text = json.dumps(_finite({**metrics, "provenance": record}), indent=2, allow_nan=False)
         with replacing(path) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
         return path
@@ -120,6 +122,7 @@ def _finite(value: Any) -> Any:
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value  # a scalar of numpy's
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -413,7 +416,15 @@ def run(
     target = root / "build" / profile / f"{path.stem}.ipynb"
     check_writable(target.parent)
     try:
-        execute(path, target, parameters, root=root, stdout_file=sys.stdout, stderr_file=sys.stderr)
+        execute(
+            path,
+            target,
+            parameters,
+            root=root,
+            profile=profile,
+            stdout_file=sys.stdout,
+            stderr_file=sys.stderr,
+        )
     except NotebookError as error:
         raise NotebookError(f"{error}\n  what ran is kept in {target}") from None
     return target
@@ -425,6 +436,7 @@ def execute(
     parameters: Mapping[str, Any],
     *,
     root: Path,
+    profile: str | None = None,
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
     **options: Any,
@@ -439,6 +451,8 @@ def execute(
         Values by parameter name.
     root : Path
         Folder of the workbook, where the notebook runs.
+    profile : str, optional
+        What the record of the run calls the profile, if no parameter of that name does.
     environment : mapping, optional
         Environment variables of the kernel, beside those of this process.
     log : Path, optional
@@ -454,6 +468,9 @@ def execute(
         If ``target`` cannot be written.
     """
     node = _read(notebook)
+    values = {**defaults(notebook), **parameters}
+    record = provenance.begin(root, notebook.stem, profile or values.get("profile"), values)
+    environment = {provenance.RECORD: json.dumps(record), **(environment or {})}
     import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -462,7 +479,7 @@ def execute(
     with (
         tempfile.TemporaryDirectory() as scratch,
         log.open("w") if log else nullcontext() as stderr,
-        _kernel(Path(scratch), root, environment or {}, stderr) as kernel,
+        _kernel(Path(scratch), root, environment, stderr) as kernel,
     ):
         source = Path(scratch) / target.name
         nbformat.write(node, source)
@@ -491,19 +508,20 @@ def execute(
             raise InputError(f"cannot write {target}: {error.strerror or error}.") from None
         finally:
             if target.is_file():
-                _tidy(target)
+                _tidy(target, provenance.finished(record))
 
 
-def _tidy(target: Path) -> None:
+def _tidy(target: Path, record: Mapping[str, Any]) -> None:
     """Join what cells printed piece by piece; a progress bar is one line, not thousands.
 
-    In linear time; nbclient's own way takes a quadratic one over long lines. The notebook is
-    signed, too, so that JupyterLab shows its plots.
+    In linear time; nbclient's own way takes a quadratic one over long lines. The notebook keeps
+    the ``record`` of its run, and is signed, so that JupyterLab shows its plots.
     """
     import nbformat
     from nbformat.sign import NotebookNotary
 
     node = nbformat.read(target, as_version=4)
+    node.metadata["spinode"] = record
     for cell in node.cells:
         joined: list = []
         for one in cell.get("outputs", ()):
