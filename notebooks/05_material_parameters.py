@@ -246,6 +246,7 @@ def draw_traces(upper, lower):
     lower.legend(fontsize=7, ncols=2, loc="upper left")
 
 
+# %%
 def draw_spectra(ax, key):
     """Draw the spectra of the first step's ringing, as amplitudes of m_z."""
     steps, reference = tests[key]
@@ -368,6 +369,7 @@ def nearest_step(Ku, Dind):
     )
 
 
+# %%
 @pn.depends(Ku, Dind)
 def ring(Ku, Dind):
     """Forecast one pulse on any device, beside the nearest micromagnetic step."""
@@ -421,6 +423,7 @@ def outside(pair):
     return point | {"error": error, "outcome": "forecast"}
 
 
+# %%
 inside = [
     {steps.swept: value, steps.pulsed: steps.rest, "error": abs(error), "outcome": "forecast"}
     for key, (steps, _) in tests.items()

@@ -11,8 +11,6 @@ LONGEST = 30  # lines of code in a cell
 # Notebooks whose cells are still to be cut.
 LONG = {
     "02_training",
-    "06_oscillator",
-    "07_spoken_digits",
     "2_neural_odes",
 }
 

@@ -31,7 +31,12 @@ import xarray as xr
 from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.noise import NoisyDrive, input_noise_strength, langevin_strength
+from spinode.neural_ode.noise import (
+    NoisyDrive,
+    input_noise_strength,
+    langevin_strength,
+    one_step_residuals,
+)
 from spinode.devices.oscillator import NanoOscillator, simulate
 from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
@@ -146,7 +151,8 @@ for name, run in {"network": quiet, "the recording": first}.items():
 # uncertainty.
 
 # %%
-estimate = langevin_strength(model, first)
+left_over = one_step_residuals(model, first)
+estimate = langevin_strength(left_over)
 print(f"estimated {estimate} V/sqrt(s), true {device.noise}")
 
 # %% [markdown]
@@ -172,7 +178,7 @@ print(f"estimated {estimate} V/sqrt(s), true {device.noise}")
 
 # %%
 warnings.simplefilter("ignore", ForecastWarning)
-level = input_noise_strength(model, first, "held").value
+level = input_noise_strength(left_over, "held").value
 noisy = forecast(model, NoisyDrive(drive, level, seed=1), initial=first)
 deviation = pd.DataFrame(
     {
