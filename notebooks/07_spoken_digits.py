@@ -254,17 +254,18 @@ regularized = {
 }
 
 # %%
-figure, panels = plt.subplots(1, 4, figsize=(13, 3.9), width_ratios=(1, 1, 1.2, 1.2))
-for panel, letter, name in zip(panels, "ab", bench, strict=False):
-    if name in needed:
-        both = (results[name][who].rate.values for who in ("twin", "twin_noise"))
-        figures.change_by_noise(panel, *both, published[name])
+count = len(needed) + len(ends)
+figure, row = plt.subplots(1, count, figsize=(3.3 * count, 3.9), squeeze=False)
+lettered = list(zip("abcd", row[0], strict=False))
+for (letter, panel), name in zip(lettered, needed, strict=False):
+    both = (results[name][who].rate.values for who in ("twin", "twin_noise"))
+    figures.change_by_noise(panel, *both, published[name])
     panel.set_title(f"{letter}  noise changes: {name}")
-panels[0].legend(loc="upper right")
-for panel, letter, number in zip(panels[2:], "cd", ends, strict=False):
+    panel.legend(loc="upper right")
+for (letter, panel), number in zip(lettered[len(needed) :], ends, strict=True):
     figures.noise_and_ridge(panel, regularized, number)
     panel.set_title(f"{letter}  noise or ridge, N = {number}")
-handles, labels = panels[2].get_legend_handles_labels()
+handles, labels = row[0, -1].get_legend_handles_labels()
 figure.legend(handles, labels, loc="outside lower right", ncols=3, fontsize="small")
 plots.save_figure(figure, out.figures / "fig5_noise.png")
 plt.show()

@@ -76,6 +76,7 @@ model.save(out.data / "model.pt")
 
 # %%
 truth = signal.isel(time=slice(train_start, None))
+lasting = learning.sample_spacing * (truth.sizes["time"] - 1)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ForecastWarning)  # a forecast cut short has infinite NRMSE
     forecasted = forecast(
