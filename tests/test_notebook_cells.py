@@ -10,7 +10,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.py"))
 LONGEST = 30  # lines of code in a cell
 # Notebooks whose cells are still to be cut.
 LONG = {
-    "02_training",
     "2_neural_odes",
 }
 

@@ -1,7 +1,7 @@
 """Training: the gradient, the repeatability, the checkpoint, and what it says about bad input."""
 
-import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +15,11 @@ import torch
 import xarray as xr
 from scipy.integrate import solve_ivp
 
+from spinode import provenance
 from spinode.devices.drives import HeldSequence
 from spinode.errors import InputError
-from spinode.neural_ode import _derivatives, _kernels, descent, gradients, training
+from spinode.neural_ode import _derivatives, _kernels, descent, gradients, model_file, training
+from spinode.neural_ode import checkpoint as checkpoints
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt, free_forecast
 from spinode.neural_ode.model import SpinODE
@@ -234,9 +236,8 @@ def test_seeds_in_parallel_equal_single_trainings(tmp_path):
 
 
 def test_target_ends_the_training_early():
-    history = training.fit(
-        duffing_model(), oscillator(), target_mse=1e3, **(FAST | {"iterations": 10_000})
-    )
+    options = FAST | {"iterations": 10_000, "lm_steps": 5}
+    history = training.fit(duffing_model(), oscillator(), target_mse=1e3, **options)
     assert history.iteration.values.tolist() == [0]
 
 
@@ -245,12 +246,12 @@ SCRIPT = """
     sys.path[:0] = [{tests!r}, {root!r}]
     import numpy as np
     import test_training as t
-    from spinode.neural_ode import descent, training
-    descent._CHECKPOINT_SECONDS = 0.05
+    from spinode.neural_ode import checkpoint, training
+    checkpoint._SECONDS = 0.05
     model = t.duffing_model()
     arguments = t.FAST | {{"iterations": 1500, "lm_steps": 60, "validation": (400, 500)}}
-    checkpoint = sys.argv[1] if len(sys.argv) > 2 else None
-    history = training.fit(model, t.oscillator(), checkpoint=checkpoint, **arguments)
+    path = sys.argv[1] if len(sys.argv) > 2 else None
+    history = training.fit(model, t.oscillator(), checkpoint=path, **arguments)
     np.savez(sys.argv[-1], weights=t.weights(model), mse=history.validation_mse, loss=history.loss)
 """
 
@@ -258,8 +259,7 @@ SCRIPT = """
 def phase_in(checkpoint):
     if not checkpoint.exists():
         return None
-    with np.load(checkpoint) as contents:
-        return json.loads(str(contents["text"]))["state"]["phase"]
+    return model_file.contents(checkpoint)[0]["state"]["phase"]
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def interrupt(monkeypatch, checkpoint, after=30, model=None, **options):
         return loss_and_gradient
 
     with monkeypatch.context() as patch:
-        patch.setattr(descent, "_CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(checkpoints, "_SECONDS", 0.0)
         patch.setattr(gradients, "gradient_of", limited)
         with pytest.raises(KeyboardInterrupt):
             training.fit(
@@ -332,6 +332,189 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
     checkpoint.write_bytes(b"half a file")
     with pytest.raises(InputError, match="is no training checkpoint; delete it"):
         training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
+
+
+def edited(text, old, new):
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+def test_the_code_of_a_training_is_what_it_imports(tmp_path, monkeypatch):
+    """An edit of the solver counts, one of the neural SDE does not."""
+    copy = tmp_path / "spinode"
+    shutil.copytree(ROOT / "spinode", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance, "_PACKAGE", copy)
+
+    def code():
+        return provenance.code_version("import spinode.neural_ode.training")
+
+    assert code() == training._CODE
+    for name, counts in (("sde.py", False), ("descent.py", True)):
+        path = copy / "neural_ode" / name
+        path.write_text(path.read_text() + "\n# An edit.\n")
+        assert (code() != training._CODE) == counts
+
+
+def test_a_checkpoint_of_other_code_is_not_gone_on_from(tmp_path, monkeypatch):
+    checkpoint = tmp_path / "train.checkpoint"
+    interrupt(monkeypatch, checkpoint)
+    monkeypatch.setattr(training, "_CODE", "that of an edited file")
+    again, straight = duffing_model(), duffing_model()
+    with pytest.warns(checkpoints.CheckpointWarning, match="begun by other code than this"):
+        history = training.fit(again, oscillator(), checkpoint=checkpoint, **FAST)
+    training.fit(straight, oscillator(), **FAST)
+    np.testing.assert_array_equal(weights(again), weights(straight))
+    assert history.iteration[0] == 0
+    assert not checkpoint.exists()
+
+
+SELF_KILLED = """
+    import os, sys, signal
+    sys.path[:0] = [{tests!r}, {root!r}]
+    import numpy as np
+    import test_training as t
+    from spinode.neural_ode import checkpoint, gradients, training
+    assert training.__file__.startswith({root!r})
+    checkpoint._SECONDS = 0.0
+    die_at = int(sys.argv[1])
+    calls, gradient_of = 0, gradients.gradient_of
+
+    def counted(*arguments):
+        computed = gradient_of(*arguments)
+
+        def loss_and_gradient(*where):
+            global calls
+            if calls == die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            calls += 1
+            return computed(*where)
+
+        return loss_and_gradient
+
+    gradients.gradient_of = counted
+"""
+
+
+def run_script(path, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, path, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+@pytest.mark.long
+def test_a_training_whose_code_was_edited_starts_again(tmp_path):
+    """Killed, edited, and started again: the weights are those of the edited code alone."""
+    copy = tmp_path / "copy"
+    shutil.copytree(
+        ROOT / "spinode", copy / "spinode", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    script = tmp_path / "train.py"
+    text = (
+        SELF_KILLED
+        + """
+    model = t.duffing_model()
+    options = t.FAST | {{"iterations": 40, "gradient": "autograd"}}
+    path = None if sys.argv[2] == "none" else sys.argv[2]
+    training.fit(model, t.oscillator(), checkpoint=path, **options)
+    np.save(sys.argv[3], t.weights(model))
+    """
+    )
+    script.write_text(textwrap.dedent(text).format(tests=str(ROOT / "tests"), root=str(copy)))
+    where = {"PYTHONPATH": str(copy), "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
+    checkpoint = tmp_path / "train.checkpoint"
+
+    def train(die_at, checkpoint, name):
+        return run_script(script, die_at, checkpoint, tmp_path / name, **where)
+
+    assert train(30, checkpoint, "killed.npy").returncode == -signal.SIGKILL
+    assert checkpoint.exists()
+    assert train(-1, "none", "before.npy").returncode == 0
+    path = copy / "spinode" / "neural_ode" / "descent.py"
+    path.write_text(edited(path.read_text(), "0.9, 0.999, 1e-8", "0.8, 0.999, 1e-8"))
+    resumed, straight = train(-1, checkpoint, "resumed.npy"), train(-1, "none", "straight.npy")
+    assert resumed.returncode == straight.returncode == 0, resumed.stderr + straight.stderr
+    assert resumed.stderr.count("CheckpointWarning: the training in") == 1
+    assert "begun by other code than this; it starts again" in resumed.stderr
+    assert "CheckpointWarning" not in straight.stderr
+    assert not checkpoint.exists()
+    before, after, expected = (
+        np.load(tmp_path / f"{name}.npy") for name in ("before", "resumed", "straight")
+    )
+    np.testing.assert_array_equal(after, expected)
+    assert np.abs(before - expected).max() > 1e-4
+
+
+def test_a_kill_between_seeds_retrains_none_that_had_finished(tmp_path):
+    """Killed in the second of three seeds: the first is not trained again, the second goes on."""
+    script = tmp_path / "train.py"
+    text = (
+        SELF_KILLED
+        + """
+    import distributed
+    from spinode.neural_ode.seeds import fit_seeds
+    options = t.FAST | {{"iterations": 40}}
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        trained = fit_seeds(
+            t.duffing_model(), t.oscillator(), [3, 4, 5], client=client,
+            checkpoint=sys.argv[2], **options,
+        )
+    print("gradients", calls)
+    np.save(sys.argv[3], [t.weights(model) for model, _ in trained])
+    """
+    )
+    script.write_text(textwrap.dedent(text).format(tests=str(ROOT / "tests"), root=str(ROOT)))
+    checkpoint = tmp_path / "kept" / "train.checkpoint"
+    killed = run_script(script, 60, checkpoint, tmp_path / "killed.npy")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    phases = sorted(str(phase_in(path)) for path in checkpoint.parent.glob("*.checkpoint"))
+    assert phases == ["adam", "done"]
+    resumed = run_script(script, -1, checkpoint, tmp_path / "resumed.npy")
+    assert resumed.returncode == 0, resumed.stderr
+    # 20 of the second seed and 40 of the third; the kill cost one, not yet written.
+    assert int(resumed.stdout.split()[-1]) in (60, 61)
+    assert not list(checkpoint.parent.iterdir())
+    for seed, ours in zip((3, 4, 5), np.load(tmp_path / "resumed.npy"), strict=True):
+        alone = duffing_model(seed=seed)
+        training.fit(alone, oscillator(), seed=seed, **(FAST | {"iterations": 40}))
+        np.testing.assert_allclose(ours, weights(alone), rtol=0, atol=1e-12)
+
+
+def test_a_wrong_byte_in_a_checkpoint_is_found(tmp_path, monkeypatch):
+    """Refused in one sentence wherever it is, or without effect."""
+    checkpoint, settings = checkpoints.Checkpoint(tmp_path / "checkpoint"), {"seed": 0}
+    state = {"weights": np.arange(3.0), "phase": "adam", "best_error": np.inf}
+    checkpoint.write("code", settings, state)
+    whole = checkpoint.path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        broken = bytearray(whole)
+        broken[place] ^= 1 << place % 8
+        checkpoint.path.write_bytes(broken)
+        try:
+            found = checkpoint.read("code", settings)
+        except InputError as error:
+            assert "is no training checkpoint; delete it" in str(error)
+            refused += 1
+        else:
+            assert found.pop("weights").tolist() == [0, 1, 2]
+            assert found == {"phase": "adam", "best_error": np.inf}
+    assert refused > 0.8 * len(whole)
+
+
+def test_a_diverged_training_leaves_no_checkpoint(tmp_path):
+    checkpoint = tmp_path / "train.checkpoint"
+    options = FAST | {"learning_rate": 1e4, "check_every": 1}
+    with pytest.raises(descent.TrainingDiverged):
+        training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **options)
+    assert not checkpoint.exists()
 
 
 def test_an_empty_checkpoint_and_one_that_cannot_be_written_are_told_at_once(tmp_path):

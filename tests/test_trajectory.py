@@ -220,3 +220,12 @@ def test_levels_of_the_d_test_outlive_their_pulse():
     assert len(surviving(D_TEST, 1e-9, 2.6e-3, 3.4e-3)) == 16
     with pytest.raises(InputError, match="no level of d_test"):
         surviving(D_TEST, 2e-9, 2.6e-3, 2.7e-3)
+
+
+def test_a_forecast_that_stopped_is_aligned_with_gaps():
+    time = np.arange(10) * 5e-12
+    truth = trajectory.label(xr.Dataset({"mz": ("time", time * 1e9)}, {"time": time}))
+    run = truth.isel(time=slice(2, 6)).assign_coords(time=time[2:6] * (1 + 1e-9))  # rounding
+    mz = trajectory.aligned(run, truth).mz.values
+    np.testing.assert_array_equal(mz[2:6], truth.mz.values[2:6])
+    assert np.isnan(mz[[0, 1, 6, 7, 8, 9]]).all()

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from spinode.errors import InputError, SpinodeError
-from spinode.files import check_writable, replacing
+from spinode.errors import SpinodeError
 from spinode.neural_ode import _kernels
+from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stretch import Stretch
 
-_CHECKPOINT_SECONDS = 5.0
 # A loss this many times the first one is divergence, not noise.
 _DIVERGED = 100.0
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Adam's own defaults (Kingma and Ba, 2015)
@@ -72,21 +68,23 @@ class Training:
         model: SpinODE,
         stretches: dict[str, Stretch],
         settings: dict,
-        checkpoint: str | Path | None,
+        code: str,
+        checkpoint: Checkpoint,
     ):
         self._model = model
         self._stretches = stretches
         self._settings = settings
-        self._checkpoint = None if checkpoint is None else Path(checkpoint)
+        self._code = code
+        self._checkpoint = checkpoint
         self._generator = np.random.default_rng(settings["seed"])
         first = _kernels.pack(model.f.parameters())
         zeros = np.zeros_like(first)
         self.state = _State(first, first, zeros, zeros, self._generator.bit_generator.state)
-        if self._checkpoint is not None:
-            check_writable(self._checkpoint.parent)
-            if self._checkpoint.exists():
-                self._restore()
-        self._saved = self._counted = time.monotonic()
+        saved = checkpoint.read(code, settings)
+        if saved is not None:
+            self.state = _State(**saved)
+            self._generator.bit_generator.state = self.state.generator
+        self._counted = time.monotonic()
 
     def adam(self, loss_and_gradient: Callable, bar: tqdm) -> None:
         """Minimize the error over short windows by Adam (Kingma and Ba, 2015)."""
@@ -98,8 +96,9 @@ class Training:
             if (n % settings["check_every"] == 0 or n == last) and (
                 self._check(float(np.mean(state.losses or np.nan)), bar) or n == last
             ):
-                state.phase, state.stale = "levenberg-marquardt", 0
-                state.weights = state.best
+                if state.phase == "adam":  # the target is not reached yet
+                    state.phase, state.stale = "levenberg-marquardt", 0
+                    state.weights = state.best
                 return
             starts = self._generator.integers(
                 stretch.steps - settings["window"] + 1, size=settings["batch"]
@@ -158,6 +157,8 @@ class Training:
                 break
             self._save_now_and_then()
         state.phase = "done"
+        if self._checkpoint.kept:
+            self.save()
 
     def _check(self, loss: float, bar: tqdm) -> bool:
         """Record the free forecasts' errors; return whether this phase of training is over."""
@@ -194,7 +195,7 @@ class Training:
         history.seconds.attrs["units"] = "s"
         return history
 
-    # -- interruption and resumption
+    # -- interruption
 
     def _count_time(self) -> None:
         now = time.monotonic()
@@ -202,46 +203,10 @@ class Training:
         self._counted = now
 
     def _save_now_and_then(self) -> None:
-        if time.monotonic() - self._saved > _CHECKPOINT_SECONDS:
+        if self._checkpoint.is_due:
             self.save()
 
     def save(self) -> None:
-        """Write the state and the settings to the checkpoint, whole or not at all."""
-        if self._checkpoint is None:
-            return
+        """Write the state to the checkpoint."""
         self._count_time()
-        arrays = {name: v for name, v in vars(self.state).items() if isinstance(v, np.ndarray)}
-        rest = {name: v for name, v in vars(self.state).items() if name not in arrays}
-        text = json.dumps({"settings": self._settings, "state": rest})
-        with replacing(self._checkpoint) as partial, partial.open("wb") as file:
-            np.savez(file, text=text, **arrays)
-        self._saved = time.monotonic()
-
-    def remove_checkpoint(self) -> None:
-        """Remove the checkpoint of a training that is over."""
-        if self._checkpoint is not None:
-            self._checkpoint.unlink(missing_ok=True)
-
-    def _restore(self) -> None:
-        """Take over the checkpoint, which must have been made with the same settings."""
-        path = self._checkpoint
-        try:
-            with np.load(path) as contents:
-                arrays = {name: contents[name] for name in contents.files}
-            text = json.loads(str(arrays.pop("text")))
-            state = _State(**arrays, **text["state"])
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            raise InputError(f"{path} is no training checkpoint; delete it.") from None
-        for name, value in self._settings.items():
-            theirs = text["settings"].get(name)
-            if theirs != value:
-                what = (
-                    "on other data or from other weights"
-                    if name == "data"
-                    else f"with {name} = {theirs}, not {value}"
-                )
-                raise InputError(
-                    f"the training in {path} was made {what}; delete it to start again."
-                )
-        self.state = state
-        self._generator.bit_generator.state = state.generator
+        self._checkpoint.write(self._code, self._settings, vars(self.state))

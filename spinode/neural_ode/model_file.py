@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import numpy as np
 
 from spinode.errors import InputError
 from spinode.files import replacing
+
+# What zipfile raises for an archive with a wrong byte: one may ask for a password (RuntimeError).
+_BROKEN = (zipfile.BadZipFile, RuntimeError, zlib.error)
 
 
 def write(path: str | Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
@@ -31,7 +35,9 @@ def write(path: str | Path, about: Mapping[str, Any], arrays: Mapping[str, np.nd
         If the file cannot be written.
     """
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, description=json.dumps(about, default=float), **arrays)
+        # The names are kept, too: one flipped bit can hide an array from a reader of the archive.
+        description = json.dumps({**about, "arrays": sorted(arrays)}, default=float)
+        np.savez(file, description=description, **arrays)
     return Path(path)
 
 
@@ -50,14 +56,32 @@ def read(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndar
         If there is no such file, or it is not of that kind.
     """
     path = Path(path)
+    if not path.exists():
+        raise InputError(f"there is no model at {path}; train it first.")
     try:
-        with np.load(path, allow_pickle=False) as contents:
-            arrays = {name: contents[name] for name in contents.files}
-        about = json.loads(str(arrays.pop("description")))
-    except FileNotFoundError:
-        raise InputError(f"there is no model at {path}; train it first.") from None
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
+        about, arrays = contents(path)
+    except ValueError:
         raise InputError(f"{path} is no saved model; train the model again.") from None
-    if not isinstance(about, dict) or about.get("format") != kind:
+    if about.get("format") != kind:
         raise InputError(f"{path} is not in this version's format ({kind}); train the model again.")
+    return about, arrays
+
+
+def contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return description and arrays of any file of `write`.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or is not one of them.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        about = json.loads(str(arrays.pop("description")))
+        named = about.pop("arrays", None)
+    except (OSError, EOFError, KeyError, AttributeError, TypeError, *_BROKEN) as error:
+        raise ValueError(str(error)) from None
+    if named is not None and named != sorted(arrays):
+        raise ValueError("arrays are missing")
     return about, arrays

@@ -9,6 +9,7 @@ from pathlib import Path
 import xarray as xr
 from tqdm import tqdm
 
+from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.forecast import cores
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.training import fit
@@ -38,7 +39,9 @@ def fit_seeds(
         Dask cluster to train on; by default this machine's cores. In a script this needs the
         usual ``if __name__ == "__main__":``.
     checkpoint : path, optional
-        As for `fit`; the seed is appended to the name.
+        As for `fit`; the seed is appended to the name. The files stay until all seeds have
+        finished, so that none is ever trained twice; on a cluster they must lie in a folder that
+        its machines share.
     progress : bool
         Show a bar of finished trainings.
     **options
@@ -80,15 +83,25 @@ def fit_seeds(
     finished = distributed.as_completed(trainings, loop=client.loop)
     for training in tqdm(finished, desc="seeds", total=len(seeds), disable=not progress):
         training.result()  # raises what the training raised
-    return [training.result() for training in trainings]
+    results = [training.result() for training in trainings]
+    # Not before all are through: whatever ends this before costs no seed that has finished.
+    for seed in seeds:
+        _checkpoint(checkpoint, seed).remove()
+    return results
+
+
+def _checkpoint(path: str | Path | None, seed: int) -> Checkpoint:
+    """Return the checkpoint of one seed."""
+    if path is not None:
+        path = Path(path)
+        path = path.with_stem(f"{path.stem}_seed{seed}")
+    return Checkpoint(path, kept=True)
 
 
 def _fit_seed(model, trajectory, seed, checkpoint, options) -> tuple[SpinODE, xr.Dataset]:
     """Train a copy of ``model``, its weights drawn anew."""
     model = copy.deepcopy(model)
     model.draw_weights(seed)
-    if checkpoint is not None:
-        checkpoint = Path(checkpoint)
-        checkpoint = checkpoint.with_stem(f"{checkpoint.stem}_seed{seed}")
-    history = fit(model, trajectory, seed=seed, checkpoint=checkpoint, progress=False, **options)
+    kept = _checkpoint(checkpoint, seed)
+    history = fit(model, trajectory, seed=seed, checkpoint=kept, progress=False, **options)
     return model, history

@@ -17,9 +17,14 @@ from tqdm import tqdm
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.neural_ode import _kernels, gradients
-from spinode.neural_ode.descent import Training
+from spinode.neural_ode.checkpoint import Checkpoint
+from spinode.neural_ode.descent import Training, TrainingDiverged
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stretch import Stretch, fingerprint
+from spinode.provenance import code_version
+
+# Of the code that is at work: a file may be edited while a notebook has it loaded.
+_CODE = code_version(f"import {__name__}")
 
 
 def fit(
@@ -45,7 +50,7 @@ def fit(
     gradient: str | None = None,
     device: str = "auto",
     seed: int = 0,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Checkpoint | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Train ``model`` on ``trajectory``; leave it with the best weights.
@@ -103,7 +108,9 @@ def fit(
         Seed of the choice of windows.
     checkpoint : path, optional
         File that receives the state of the training every few seconds. If it exists, the training
-        goes on from there, and ends at the same weights as one that was never interrupted.
+        goes on from there, and ends at the same weights as one that was never interrupted; if
+        spinode's code has changed since, it starts again, with a `CheckpointWarning`. The file is
+        removed at the end.
     progress : bool
         Show a progress bar with the loss and the time left.
 
@@ -120,7 +127,7 @@ def fit(
     ------
     InputError
         If data and model disagree in inputs or sampling, the data hold NaN, a stretch does not
-        fit, or the checkpoint belongs to another training.
+        fit, or the checkpoint is damaged or belongs to other data or settings.
     TrainingDiverged
         If the loss becomes infinite or very large.
     """
@@ -151,7 +158,9 @@ def fit(
         stretches["validation_mse"] = Stretch("validation", settings["validation"], 1, *sources)
     settings["data"] = fingerprint(model, *stretches.values())
 
-    training = Training(model, stretches, settings, checkpoint)
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = Checkpoint(checkpoint)
+    training = Training(model, stretches, settings, _CODE, checkpoint)
     loss_and_gradient = gradients.gradient_of(model, stretches["train_mse"], gradient, where)
     try:
         with tqdm(total=iterations, desc="train", disable=not progress) as bar:
@@ -160,10 +169,13 @@ def fit(
             total=lm_steps, desc="Levenberg-Marquardt", disable=not (progress and lm_steps)
         ) as bar:
             training.levenberg_marquardt(bar)
+    except TrainingDiverged:
+        checkpoint.end()  # it would only diverge again
+        raise
     finally:
         _kernels.store(model, training.state.best)
         model.trained_range = stretches["train_mse"].ranges
-    training.remove_checkpoint()
+    checkpoint.end()
     return training.history()
 
 

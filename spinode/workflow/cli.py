@@ -304,6 +304,7 @@ def demo(out: Path) -> None:
     """Forecast a skyrmion, simulate it beside, and draw both: a minute."""
     from spinode.workflow import demo
 
+    print("relaxing the skyrmion; the first time, what is needed is compiled", flush=True)
     found = demo.demo(out)
     print(
         f"{found.points} points of a Mackey-Glass reservoir forecast; its first "
