@@ -42,9 +42,9 @@ install: .venv/installed
 	@touch $@
 
 paper: install
-	@$(BIN)/spinode check
 	@$(if $(PAPER_DATA),$(BIN)/spinode fetch paper --from $(PAPER_DATA),true)
 	@$(if $(FSDD_DATA),$(BIN)/spinode fetch fsdd --from $(FSDD_DATA),true)
+	@$(BIN)/spinode check
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE) your_device@$(PROFILE)
 
 test: install
