@@ -179,15 +179,25 @@ def book(profile: str, out: Path | None, opening: bool) -> None:
 @click.option("--lab/--no-lab", default=True, help="Open JupyterLab, or only write the notebook.")
 def explore(model: str, lab: bool) -> None:
     """Open MODEL, a file or the name of a shipped one, with sliders in JupyterLab."""
-    import subprocess
-
     from spinode.book.explorer import write_notebook
     from spinode.files import workbook_root
+    from spinode.workflow import lab as jupyterlab
 
-    path = write_notebook(model, workbook_root() / "build" / "explore")
+    root = workbook_root()
+    path = write_notebook(model, root / "build" / "explore")
     print(f"written: {path}")
     if lab:
-        subprocess.run([sys.executable, "-m", "jupyter", "lab", str(path)], check=False)
+        sys.exit(jupyterlab.start(root, path.relative_to(root)))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def lab(options: tuple[str, ...]) -> None:
+    """Open the workbook in JupyterLab; OPTIONS are those of 'jupyter lab'."""
+    from spinode.files import workbook_root
+    from spinode.workflow import lab as jupyterlab
+
+    sys.exit(jupyterlab.start(workbook_root(), options=options))
 
 
 @app.command()
@@ -259,7 +269,8 @@ def import_mumax3(folder: Path, to: Path | None, series: str) -> None:
 
 @app.command()
 def readme() -> None:
-    """Put the table of all results into README.md; for maintainers, before a commit."""
+    """Put all results into README.md and list the notebooks; for maintainers, before a commit."""
+    from spinode.book import listing
     from spinode.files import replacing, workbook_root
     from spinode.paper import comparison
 
@@ -269,6 +280,7 @@ def readme() -> None:
     with replacing(root / "README.md") as partial:
         partial.write_text(text, encoding="utf-8")
     print(f"results/summary.md and {root / 'README.md'} hold what results/ say.")
+    print(f"listed: {listing.write(root)}")
 
 
 @app.command()
