@@ -389,3 +389,8 @@ lines = [
     *sentences("four skyrmions", four_errors, (metrics["four_skyrmions"]["train_mse"], four_claim)),
 ]
 display(Markdown("\n".join(lines)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: What is a skyrmion, and how does a voltage make it breathe?](01_skyrmion_data.py) |
+# [All notebooks](README.md) | [Next: Can a neural ODE stand in for a reservoir computer made of a
+# skyrmion?](03_mackey_glass.py)
