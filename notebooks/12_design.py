@@ -120,7 +120,7 @@ def authors(problem, number=0):
 asked = predicting(1000, search_points)
 labels = [f"H = {horizon}" for horizon in horizons]
 first = by_twin(twin, authors(asked), asked, search_points)
-print("the authors' reservoir, by the twin:", dict(zip(labels, first.round(3), strict=True)))
+print("the authors' reservoir, by the twin:", pd.Series(first, labels).round(3).to_dict())
 
 # %% [markdown]
 # ## Search by trials
