@@ -313,3 +313,8 @@ if agreement:
         f"(NRMSE), with the exact demagnetizing tensor to {agreement['newell']:.2%}."
     )
 display(Markdown("\n".join(found)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Noise: when the same drive never gives the same answer](tutorials/5_noise.py) | [All
+# notebooks](README.md) | [Next: Can a network learn a skyrmion's law of motion from one short
+# signal?](02_training.py)

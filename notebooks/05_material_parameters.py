@@ -446,3 +446,8 @@ display(
         )
     )
 )
+
+# %% [markdown] tags=["navigation"]
+# [Before: How much faster is the neural ODE, really?](04_speedup.py) | [All notebooks](README.md)
+# | [Next: Do five milliseconds of a noisy oscillator tell how it will answer
+# anybody?](06_oscillator.py)

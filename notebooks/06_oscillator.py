@@ -452,3 +452,8 @@ def sentence(name):
 mse = ", ".join(f"k = {k}: {metrics['train_mse'][f'k{k}']:.1e}" for k in delays)
 stop = f"- **training**, cochlear, MSE {mse} (the authors stop at {claim:.1e})."
 display(Markdown("\n".join([stop, *map(sentence, bench)])))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Can one network learn a whole family of devices?](05_material_parameters.py) | [All
+# notebooks](README.md) | [Next: Does the forecast recognize spoken digits as well as the
+# oscillator it stands in for?](07_spoken_digits.py)

@@ -331,3 +331,8 @@ why = (
     f"{best['noise_in_test']:.1%} in the test alone, {best['ridge']:.1%} with a ridge and no noise."
 )
 display(Markdown("\n".join([*map(sentence, bench), why])))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Do five milliseconds of a noisy oscillator tell how it will answer
+# anybody?](06_oscillator.py) | [All notebooks](README.md) | [Next: Does the workbook reproduce
+# the paper?](08_paper_against_workbook.py)

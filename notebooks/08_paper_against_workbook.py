@@ -63,3 +63,8 @@ lines += [
     for _, row in differing.iterrows()
 ]
 display(Markdown("\n".join(lines)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Does the forecast recognize spoken digits as well as the oscillator it stands in
+# for?](07_spoken_digits.py) | [All notebooks](README.md) | [Next: How many delays, how wide, how
+# long, how clean?](09_sweep.py)

@@ -125,3 +125,7 @@ lines.append(
     f"{best.width}, {best.samples} samples, noise {best.noise:g}, seed {best.seed}."
 )
 display(Markdown("\n".join(lines)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Does the workbook reproduce the paper?](08_paper_against_workbook.py) | [All
+# notebooks](README.md) | [Next: What does *your* device do?](10_your_device.py)

@@ -8,10 +8,12 @@ turns it into what a neural ODE trains on: normalized, delay-embedded windows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -46,13 +48,20 @@ def label(dataset: xr.Dataset) -> xr.Dataset:
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write ``dataset`` as netCDF4, whole or not at all; return its path.
 
+    Its numbers carry checksums, so that `load` notices a file that was damaged later.
+
     Raises
     ------
     InputError
         If the folder cannot be written.
     """
     with replacing(path) as partial:
-        dataset.to_netcdf(partial, engine="h5netcdf")
+        checked = {
+            name: {"fletcher32": True}
+            for name, variable in dataset.variables.items()
+            if variable.size and variable.ndim and variable.dtype.kind in "iufb"
+        }
+        dataset.to_netcdf(partial, engine="h5netcdf", encoding=checked)
     return Path(path)
 
 
@@ -62,16 +71,20 @@ def load(path: str | Path) -> xr.Dataset:
     Raises
     ------
     InputError
-        If there is no such file or it is no netCDF file.
+        If there is no such file, or it is no netCDF file or a damaged one.
     """
     path = Path(path)
     if not path.exists():
         raise InputError(f"there is no trajectory at {path}.")
     first_line(path)
     try:
+        # h5netcdf, where it stumbles, leaves a traceback of its own behind; h5py does not.
+        with h5py.File(path, "r") as file:
+            file.visititems(lambda _, item: dict(item.attrs) and None)
         return xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no readable netCDF file: {error}.") from None
+    except Exception as error:  # a damaged file can make the library say anything
+        said = " ".join(str(error).split()).strip("'")
+        raise InputError(f"{path} is no readable netCDF file: {said}.") from None
 
 
 # --- what a neural ODE trains on ------------------------------------------------------------
@@ -221,6 +234,45 @@ def spacing_of(dataset: xr.Dataset) -> float:
             "put the trajectory on a grid with trajectory.resample(dataset, spacing)."
         )
     return float(spacing)
+
+
+def aligned(run: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
+    """Return a forecast at the samples of the truth it is compared with.
+
+    Parameters
+    ----------
+    run, truth : Dataset
+        Over ``time`` (s), of the same spacing.
+
+    Returns
+    -------
+    Dataset
+        ``run`` at the times of ``truth``; NaN where a forecast that blew up has no sample.
+    """
+    return run.reindex(time=truth.time, method="nearest", tolerance=spacing_of(truth) / 2)
+
+
+def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:
+    """Return one Dataset an experiment.
+
+    Parameters
+    ----------
+    records : Dataset, or sequence of them
+        A dimension ``run`` (as `spinode.forecast` returns it) is taken apart, and the NaN at the
+        end of a run that stopped early is cut off; a run of nothing else is left out.
+    """
+    if not isinstance(records, xr.Dataset):
+        return [one for record in records for one in as_list(record)]
+    if "run" not in records.dims:
+        return [records]
+    runs = []
+    for number in range(records.sizes["run"]):
+        run = records.isel(run=number, drop=True)
+        whole = np.all([np.isfinite(run[name].values) for name in run.data_vars], axis=0)
+        last = np.flatnonzero(whole)
+        if last.size:
+            runs.append(run.isel(time=slice(0, int(last[-1]) + 1)))
+    return runs
 
 
 def delay_embed(values: np.ndarray, k: int) -> np.ndarray:

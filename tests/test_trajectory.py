@@ -182,3 +182,12 @@ def test_channel_restores_what_it_normalizes(offset, scale, value):
 def test_channel_refuses_a_scale_of_zero():
     with pytest.raises(InputError, match="Ku"):
         trajectory.Channel("Ku", "J/m3", scale=0.0)
+
+
+def test_a_forecast_that_stopped_is_aligned_with_gaps():
+    time = np.arange(10) * 5e-12
+    truth = trajectory.label(xr.Dataset({"mz": ("time", time * 1e9)}, {"time": time}))
+    run = truth.isel(time=slice(2, 6)).assign_coords(time=time[2:6] * (1 + 1e-9))  # rounding
+    mz = trajectory.aligned(run, truth).mz.values
+    np.testing.assert_array_equal(mz[2:6], truth.mz.values[2:6])
+    assert np.isnan(mz[[0, 1, 6, 7, 8, 9]]).all()

@@ -82,8 +82,7 @@ def lines(
         ax.plot(
             part.time * 1e9,
             part[variable] * scale,
-            color=COLORS.get(name),
-            label=label(name),
+            **(LOOKS[name].line if name in LOOKS else {"label": name}),
             linewidth=2.6 if reference else 1.2,
             alpha=0.45 if reference else 1.0,
         )
@@ -166,26 +165,23 @@ def interactive(trajectories: Mapping[str, xr.Dataset], variable: str, **options
 
 
 def loss_curves(ax: plt.Axes, histories: Mapping[str, xr.Dataset], claim: float) -> None:
-    """Draw training histories (full-trajectory MSE against iteration) beside the paper's claim.
+    """Draw training histories, full-trajectory MSE against time, beside the paper's threshold.
+
+    Time, since a step of Levenberg-Marquardt takes as long as hundreds of Adam's.
 
     Parameters
     ----------
     ax : Axes
     histories : mapping
-        What `spinode.neural_ode.training.fit` returns, by identifier or label.
+        What `spinode.neural_ode.training.fit` returns, by identifier (`spinode.analysis.looks`).
     claim : float
-        Mean squared error that the paper reaches, in normalized units.
+        Mean squared error at which the authors stop their training, in normalized units.
     """
     for name, history in histories.items():
-        ax.semilogy(
-            history.iteration,
-            np.asarray(history.train_mse),
-            color=COLORS.get(name),
-            label=label(name),
-        )
+        ax.semilogy(history.seconds, np.asarray(history.train_mse), **LOOKS[name].line)
     ax.axhline(claim, color="0.5", linestyle="--", linewidth=1)
     ax.annotate(
-        " paper, k = 2", (0, claim), xycoords=("axes fraction", "data"), ha="left", va="top"
+        "paper stops ", (1, claim), xycoords=("axes fraction", "data"), ha="right", va="bottom"
     )
-    ax.set_xlabel("training iteration")
+    ax.set_xlabel("time of training (s)")
     ax.set_ylabel("full-trajectory MSE")
