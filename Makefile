@@ -41,10 +41,11 @@ install: .venv/installed
 	@touch $@
 
 paper: install
-	@$(BIN)/spinode check
 	@$(if $(PAPER_DATA),$(BIN)/spinode fetch paper --from $(PAPER_DATA),true)
 	@$(if $(FSDD_DATA),$(BIN)/spinode fetch fsdd --from $(FSDD_DATA),true)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE) your_device@$(PROFILE)
+	@$(BIN)/spinode check
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE) your_device@$(PROFILE) \
+	  design@$(PROFILE)
 
 test: install
 	$(BIN)/pytest $(PARALLEL)

@@ -101,12 +101,15 @@ def _print_table(table) -> int:
 @app.command()
 @click.argument("what", required=False)
 @click.option("--from", "source", type=click.Path(path_type=Path), help="A local copy to take.")
+@click.option("--mirror", metavar="URL", help="A web folder to download from, not GitHub.")
 @click.option("--list", "listing", is_flag=True, help="Say what is here, and stop.")
-def fetch(what: str | None, source: Path | None, listing: bool) -> None:
+def fetch(what: str | None, source: Path | None, mirror: str | None, listing: bool) -> None:
     """Get published data, verify it, and report per file.
 
     WHAT is paper, the authors' data, or fsdd, the Free Spoken Digit Dataset.
     """
+    from tqdm import tqdm
+
     from spinode.paper import authors
     from spinode.speech import corpora
 
@@ -127,8 +130,16 @@ def fetch(what: str | None, source: Path | None, listing: bool) -> None:
         print("get the missing ones with 'spinode fetch paper' or 'fetch fsdd' [--from DIR].")
         return
     files, folder = known[what]
-    report = _report if what == "paper" else _report_trouble  # fsdd has 500 files
-    outcomes = authors.fetch(source, folder, report=report, files=files)
+    print(f"{len(files)} files from {source or mirror or files[0].mirror}", flush=True)
+    # fsdd has 500 small files: one bar for all of them
+    with tqdm(total=len(files), unit="file", disable=None if what == "fsdd" else True) as bar:
+
+        def report(file, state: str) -> None:
+            bar.update()
+            if what == "paper" or state not in ("here", "fetched"):
+                _report(file, state)
+
+        outcomes = authors.fetch(source, folder, report, files, mirror)
     counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in sorted(outcomes.items()))
     print(f"{counts}; in {folder}")
     if outcomes.get("missing"):
@@ -141,11 +152,6 @@ def fetch(what: str | None, source: Path | None, listing: bool) -> None:
 def _report(file, state: str) -> None:
     size = "      ?" if file.size is None else f"{file.size / 1e6:7.2f}"
     print(f"{state:8s} {size} MB  {file.path}", flush=True)
-
-
-def _report_trouble(file, state: str) -> None:
-    if state not in ("here", "fetched"):
-        _report(file, state)
 
 
 @app.command()
@@ -291,11 +297,20 @@ def check() -> None:
         )
     import torch
 
+    from spinode.paper.download import reachable
+
     published = [file for file in authors.registry() if authors.locate(file.path)]
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
     print(f"workbook        {root}")
     print(f"torch           {torch.__version__} on {device}, {torch.get_num_threads()} thread(s)")
     print(f"authors' data   {len(published)} of {len(authors.registry())} files")
+    left = [file for file in authors.registry() if file not in published]
+    if left and reachable(left[0].url):
+        size = sum(file.size or 0 for file in left) / 1e6
+        print(
+            f"                'spinode fetch paper' ({size:.0f} MB or more) adds the paper's own "
+            "runs, weights and recordings, to learn from and to compare with"
+        )
 
 
 @app.command()
