@@ -7,9 +7,6 @@ than the standard error of the difference. No sample outside of the records ente
 from __future__ import annotations
 
 import hashlib
-import json
-import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
@@ -17,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from spinode.errors import InputError
-from spinode.files import check_writable, replacing
 from spinode.neural_ode import linear, records
+from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.latent_training import HeldOut, train
 from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
+from spinode.provenance import code_version
 
 # Records of no more samples than this are cross-validated; of longer ones a part is held out.
 _SHORT = 4000
@@ -39,7 +36,8 @@ _ORDERS = (6, 12, 24, 48, 96)
 _WINDOW = 1000
 _POLISH = 10
 _STARTS = 4
-_SAVE_SECONDS = 5.0
+# Of the code that is at work: a file may be edited while a notebook has it loaded.
+_CODE = code_version(f"import {__name__}")
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,8 @@ class Choice:
     wanted : Candidate
         What the user has settled.
     seed : int
+    steps : int
+        Most steps of the last training.
     checkpoint : path or None
     progress : bool
     """
@@ -84,6 +84,7 @@ class Choice:
         wanted: Candidate,
         *,
         seed: int,
+        steps: int,
         checkpoint: str | Path | None,
         progress: bool,
     ):
@@ -95,10 +96,9 @@ class Choice:
         self.tried: dict[Candidate, _Tried] = {}
         self._final: dict | None = None
         self._burn_in = self._lasting = 50
-        self._checkpoint = None if checkpoint is None else Path(checkpoint)
-        self._saved = time.monotonic()
-        if self._checkpoint is not None:
-            check_writable(self._checkpoint.parent)
+        self._steps = steps
+        self._checkpoint = Checkpoint(checkpoint)
+        if checkpoint is not None:
             self._restore()
 
     # -- the data
@@ -273,7 +273,7 @@ class Choice:
         data = self._records(interpolation)
         return records.hold_out(data, _LONG_BLOCKS, _LONG_EVERY, _LONG_EVERY // 2)
 
-    def finish(self, model: LatentODE, steps: int) -> LatentODE:
+    def finish(self, model: LatentODE) -> LatentODE:
         """Train the chosen candidate on the whole records and return the model."""
         chosen = self.chosen
         everything = self._records(chosen.interpolation)
@@ -296,7 +296,7 @@ class Choice:
                     step,
                     fitted,
                     HeldOut(held, self._burn_in),
-                    plan=((_WINDOW, steps),),
+                    plan=((_WINDOW, self._steps),),
                     patient=True,
                     save=self._save_final,
                     resume=self._final,
@@ -306,6 +306,7 @@ class Choice:
             plan = ((_WINDOW, _POLISH),)
             done = train(shape, weights, step, everything, None, plan=plan, **options)
             weights = done.weights
+        self._checkpoint.end()
         return replace(
             model,
             time_scale=float(model.sample_spacing / step),
@@ -327,58 +328,37 @@ class Choice:
 
     # -- interruption and resumption
 
-    def _digest(self) -> str:
-        how = self._wanted.interpolation or "linear"
-        fingerprint = hashlib.sha256(repr((astuple(self._wanted), self._seed)).encode())
-        for record in self._records(how):
+    def _settings(self) -> dict:
+        """Return what the state depends on: what is wanted, and a fingerprint of the records."""
+        fingerprint = hashlib.sha256()
+        for record in self._records(self._wanted.interpolation or "linear"):
             fingerprint.update(record.truth.tobytes() + record.counts.tobytes())
             fingerprint.update(record.stages.tobytes())
-        return fingerprint.hexdigest()
+        options = {"seed": self._seed, "steps": self._steps}
+        return {**asdict(self._wanted), **options, "data": fingerprint.hexdigest()}
 
     def _save_final(self, state: dict) -> None:
         self._final = state
         self._save()
 
     def _save(self, force: bool = False) -> None:
-        if self._checkpoint is None:
+        if self._checkpoint.path is None or not (force or self._checkpoint.is_due):
             return
-        if not force and time.monotonic() - self._saved < _SAVE_SECONDS:
-            return
-        arrays, rows = {}, []
-        for number, (candidate, tried) in enumerate(self.tried.items()):
-            arrays |= {f"squares{number}": tried.squares, f"models{number}": tried.models}
-            rows.append(astuple(candidate))
-        final = {}
+        state = {"tried": [astuple(candidate) for candidate in self.tried], "final": []}
+        for number, tried in enumerate(self.tried.values()):
+            state |= {f"squares{number}": tried.squares, f"models{number}": tried.models}
         for name, value in (self._final or {}).items():
-            if isinstance(value, np.ndarray):
-                arrays[f"final_{name}"] = value
-            elif value is not None:
-                final[name] = value
-        text = json.dumps({"data": self._digest(), "tried": rows, "final": final})
-        with replacing(self._checkpoint) as partial, partial.open("wb") as file:
-            np.savez(file, text=text, **arrays)
-        self._saved = time.monotonic()
+            state["final"].append(name)
+            state[f"final_{name}"] = value
+        self._checkpoint.write(_CODE, self._settings(), state)
 
     def _restore(self) -> None:
-        path = self._checkpoint
-        if not path.exists():
+        state = self._checkpoint.read(_CODE, self._settings())
+        if state is None:
             return
-        try:
-            with np.load(path) as contents:
-                arrays = {name: contents[name] for name in contents.files}
-            text = json.loads(str(arrays.pop("text")))
-            tried = {
-                Candidate(*row): _Tried(arrays[f"squares{number}"], arrays[f"models{number}"])
-                for number, row in enumerate(text["tried"])
-            }
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            raise InputError(f"{path} is no training checkpoint; delete it.") from None
-        if text["data"] != self._digest():
-            raise InputError(
-                f"the training in {path} was made on other data or with other options; "
-                "delete it to start again."
-            )
-        self.tried = tried
-        final = {k.removeprefix("final_"): v for k, v in arrays.items() if k.startswith("final_")}
-        if final:
-            self._final = {"firsts": None, "scales": None, **text["final"], **final}
+        self.tried = {
+            Candidate(*row): _Tried(state[f"squares{number}"], state[f"models{number}"])
+            for number, row in enumerate(state["tried"])
+        }
+        if state["final"]:
+            self._final = {name: state[f"final_{name}"] for name in state["final"]}

@@ -20,6 +20,7 @@ from spinode.neural_ode.choice import Candidate, Choice
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.stages import INTERPOLATIONS
 from spinode.neural_ode.state_space import Shape
+from spinode.trajectory import as_list
 
 
 def identify(
@@ -65,7 +66,8 @@ def identify(
         Seed of what is drawn: the weights into the neurons.
     checkpoint : path, optional
         File that receives the state of the training. If it exists, the training goes on from it;
-        it is removed at the end.
+        if spinode's code has changed since, it starts again, with a `CheckpointWarning`. It is
+        removed at the end.
     progress : bool
         Show a progress bar.
 
@@ -95,7 +97,7 @@ def identify(
             f"interpolation must be one of auto, {', '.join(INTERPOLATIONS)}, "
             f"not {interpolation!r}."
         )
-    records = recordings.as_list(records)
+    records = as_list(records)
     spacing = recordings.check(records, output, inputs)
     model = LatentODE(
         output=recordings.channel(records, output),
@@ -122,14 +124,12 @@ def identify(
             lambda how: [recordings.window(model, one, how) for one in records],
             wanted,
             seed=seed,
+            steps=steps,
             checkpoint=checkpoint,
             progress=progress,
         )
         choice.search()
-        learned = choice.finish(model, steps)
-    if checkpoint is not None:
-        Path(checkpoint).unlink(missing_ok=True)
-    return learned
+        return choice.finish(model)
 
 
 def _check(name: str, value, least: int) -> None:

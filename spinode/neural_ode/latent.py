@@ -18,7 +18,7 @@ from spinode.neural_ode.forecast import ForecastWarning
 from spinode.neural_ode.initial_state import fit_state
 from spinode.neural_ode.stages import StageInputs
 from spinode.neural_ode.state_space import Shape, simulate
-from spinode.trajectory import Channel, label, spacing_of
+from spinode.trajectory import Channel, as_list, label, spacing_of
 
 _FORMAT = "spinode latent model 1"
 # An input may leave its trained range by this part of its width without a word.
@@ -316,4 +316,4 @@ _PLAIN = (
 def windows_of(model: LatentODE, datasets, interpolation: str | None = None) -> list:
     """Return records, one Dataset or several, as the model sees them."""
     interpolation = interpolation or model.interpolation
-    return [records.window(model, one, interpolation) for one in records.as_list(datasets)]
+    return [records.window(model, one, interpolation) for one in as_list(datasets)]

@@ -19,22 +19,6 @@ from spinode.trajectory import Channel, spacing_of
 _FEWEST = 50
 
 
-def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:
-    """Return one Dataset a record; a dimension ``run`` is taken apart, its padding cut off."""
-    if not isinstance(records, xr.Dataset):
-        return [one for record in records for one in as_list(record)]
-    if "run" not in records.dims:
-        return [records]
-    runs = []
-    for number in range(records.sizes["run"]):
-        run = records.isel(run=number, drop=True)
-        whole = np.all([np.isfinite(run[name].values) for name in run.data_vars], axis=0)
-        last = np.flatnonzero(whole)
-        if last.size:
-            runs.append(run.isel(time=slice(0, int(last[-1]) + 1)))
-    return runs
-
-
 def check(records: list[xr.Dataset], output: str, inputs: Sequence[str]) -> float:
     """Return the common sample spacing (s) of the records.
 

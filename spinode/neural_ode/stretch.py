@@ -13,7 +13,7 @@ from spinode.neural_ode import _kernels
 from spinode.neural_ode.levenberg_marquardt import free_forecast
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
-from spinode.trajectory import delay_embed, spacing_of
+from spinode.trajectory import alive, delay_embed, spacing_of
 
 
 class Stretch:
@@ -55,6 +55,7 @@ class Stretch:
                 f"{name} = ({first}, {stop}) must lie within the {trajectory.sizes['time']} "
                 f"samples of the trajectory and span at least {shortest + model.k} of them."
             )
+        alive(trajectory, until=float(trajectory.time[stop - 1]))
         output = trajectory[model.output.name].values[first:stop].astype(float)
         start = float(trajectory.time[first])
         bad = np.flatnonzero(~np.isfinite(output))

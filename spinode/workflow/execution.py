@@ -7,13 +7,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from spinode import provenance
 from spinode.errors import InputError, SpinodeError
-from spinode.files import check_writable, exclusive, replacing, workbook_root
+from spinode.files import check_writable, exclusive, workbook_root
+from spinode.workflow.executed import tidy
 from spinode.workflow.notebooks import check_parameters, defaults, find_notebook, read, section
 from spinode.workflow.profiles import load_profile
 from spinode.workflow.workbook import RUN
@@ -183,45 +184,13 @@ def execute(
             raise InputError(f"cannot write {target}: {error.strerror or error}.") from None
         finally:
             if target.is_file():
-                _tidy(target, provenance.finished(record))
+                tidy(target, provenance.finished(record))
 
 
 def _scratch() -> str:
     """Return a folder for temporary files whose name leaves room for the address of a socket."""
     usual = tempfile.gettempdir()
     return "/tmp" if len(usual) > _LONGEST_SOCKET - 40 and os.access("/tmp", os.W_OK) else usual
-
-
-def _tidy(target: Path, record: Mapping[str, Any]) -> None:
-    """Join what cells printed piece by piece; a progress bar is one line, not thousands.
-
-    In linear time; nbclient's own way takes a quadratic one over long lines. The notebook keeps
-    the ``record`` of its run, and is signed, so that JupyterLab shows its plots.
-    """
-    import nbformat
-    from nbformat.sign import NotebookNotary
-
-    node = nbformat.read(target, as_version=4)
-    node.metadata["spinode"] = record
-    for cell in node.cells:
-        joined: list = []
-        for one in cell.get("outputs", ()):
-            last = joined[-1] if joined else None
-            printed = one.output_type == "stream"
-            if printed and last and last.output_type == "stream" and last.name == one.name:
-                last.text += one.text
-            else:
-                joined.append(one)
-        for one in joined:
-            if one.output_type == "stream" and "\r" in one.text:
-                lines = one.text.replace("\r\n", "\n").split("\n")
-                one.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-        if "outputs" in cell:
-            cell.outputs = joined
-    with replacing(target) as partial:
-        nbformat.write(node, partial)
-    with suppress(Exception):  # without a place for signatures the plots wait for a click
-        NotebookNotary().sign(node)
 
 
 @contextmanager

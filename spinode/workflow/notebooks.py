@@ -37,9 +37,10 @@ def find_notebook(name: str) -> Path:
 
 
 def all_notebooks() -> list[Path]:
-    """Return the texts of all notebooks, those of subfolders last."""
+    """Return the texts of all notebooks, those of subfolders last, without JupyterLab's copies."""
     folder = workbook_root() / "notebooks"
-    return sorted(folder.rglob("*.py"), key=lambda path: (path.parent != folder, path))
+    texts = (path for path in folder.rglob("*.py") if path.parent.name[0] != ".")
+    return sorted(texts, key=lambda path: (path.parent != folder, path))
 
 
 def section(notebook: Path) -> str:
