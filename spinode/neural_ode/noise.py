@@ -16,6 +16,7 @@ import torch
 import xarray as xr
 
 from spinode.errors import InputError
+from spinode.neural_ode.measured import measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
 from spinode.trajectory import delay_embed, spacing_of
@@ -66,6 +67,7 @@ def one_step_residuals(model: SpinODE, trajectory: xr.Dataset) -> xr.Dataset:
         If the trajectory is too short or does not fit the model.
     """
     k = model.k
+    trajectory = measured(model, trajectory)
     states, driven, last = transitions(model, trajectory)
     if len(last) < _SHORTEST - k:
         raise InputError(
@@ -139,8 +141,7 @@ def transitions(
         If the trajectory does not fit the model.
     """
     k = model.k
-    if model.output.name not in trajectory:
-        raise InputError(f"the trajectory lacks the model's output {model.output.name}.")
+    trajectory = measured(model, trajectory)
     output = model.output.normalize(trajectory[model.output.name].values.astype(float))
     if len(output) <= k:
         raise InputError(f"a step of a model with k = {k} takes {k + 1} samples; give more.")
