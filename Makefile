@@ -38,14 +38,14 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -U pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt \
 	  $(PIP_FLAGS) --editable '.[test,lint,archive,package,book,browser,speech,baselines,design]'
-	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer python >/dev/null
 	@touch $@
 
 paper: install
-	@$(BIN)/spinode check
 	@$(if $(PAPER_DATA),$(BIN)/spinode fetch paper --from $(PAPER_DATA),true)
 	@$(if $(FSDD_DATA),$(BIN)/spinode fetch fsdd --from $(FSDD_DATA),true)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE) your_device@$(PROFILE)
+	@$(BIN)/spinode check
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE) your_device@$(PROFILE) \
+	  design@$(PROFILE)
 
 test: install
 	$(BIN)/pytest $(PARALLEL)
@@ -74,7 +74,7 @@ package: install
 	$(BIN)/twine check --strict dist/*
 
 lab: install
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks
+	$(BIN)/spinode lab
 
 pipeline: install
 	$(BIN)/python -m spinode.workflow.pipeline

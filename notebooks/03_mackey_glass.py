@@ -590,3 +590,7 @@ found.append(
     "nonlinear functions of these."
 )
 display(Markdown("\n".join(f"- {line}" for line in found)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Can a network learn a skyrmion's law of motion from one short signal?](02_training.py)
+# | [All notebooks](README.md) | [Next: How much faster is the neural ODE, really?](04_speedup.py)

@@ -188,3 +188,7 @@ display(
 #
 # **Never trust it beyond its data.** A model of a device knows what the recording showed of it.
 # Where a drive leaves the trained range, a forecast says so, and means it.
+
+# %% [markdown] tags=["navigation"]
+# [Before: How many delays, how wide, how long, how clean?](09_sweep.py) | [All
+# notebooks](README.md)

@@ -189,6 +189,35 @@ def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None)
     return xr.Dataset(variables, coordinates, dataset.attrs)
 
 
+def alive(dataset: xr.Dataset, until: float | None = None) -> xr.Dataset:
+    """Return a trajectory that may serve as a reference: no skyrmion was lost in it.
+
+    What a magnet does after that is no skyrmion's motion, and no error against it means anything.
+    A simulation says by the attribute ``annihilation`` when one was lost (s); who wants the rest
+    all the same deletes that attribute.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    until : float, optional
+        Time of the last sample that is used (s); that of the last by default.
+
+    Raises
+    ------
+    InputError
+        If a skyrmion was lost until then.
+    """
+    lost = dataset.attrs.get("annihilation")
+    end = float(dataset.time[-1]) if until is None else until
+    if lost is not None and lost <= end:
+        raise InputError(
+            f"the trajectory lost a skyrmion at {lost * 1e9:.4g} ns, which makes it no reference "
+            f"up to {end * 1e9:.4g} ns: cut it before, drive the device less, or delete its "
+            "attribute 'annihilation' to use it all the same."
+        )
+    return dataset
+
+
 def _check_times(time: np.ndarray) -> None:
     """Refuse times that a curve cannot be drawn through."""
     if len(time) < 2:
@@ -234,6 +263,22 @@ def spacing_of(dataset: xr.Dataset) -> float:
             "put the trajectory on a grid with trajectory.resample(dataset, spacing)."
         )
     return float(spacing)
+
+
+def aligned(run: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
+    """Return a forecast at the samples of the truth it is compared with.
+
+    Parameters
+    ----------
+    run, truth : Dataset
+        Over ``time`` (s), of the same spacing.
+
+    Returns
+    -------
+    Dataset
+        ``run`` at the times of ``truth``; NaN where a forecast that blew up has no sample.
+    """
+    return run.reindex(time=truth.time, method="nearest", tolerance=spacing_of(truth) / 2)
 
 
 def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:

@@ -78,12 +78,12 @@ def test_dates_are_refused():
         (
             "voltage",
             1e-9,
-            r"normalized, voltage has .* no training succeeds at; .*e-10 V",
+            r"normalized, voltage has .* no training succeeds at; .* scale = .*e-10",
         ),
-        ("voltage", 1e6, r"normalized, voltage has a standard deviation of .*e\+05"),
+        ("voltage", 1e6, r"normalized, voltage has mean .* deviation .*e\+05"),
         ("voltage", 0.0, "voltage never changes"),
-        ("drive", 1e-6, "normalized, drive goes from .* no training succeeds"),
-        ("drive", 1e6, "normalized, drive goes from .* no training succeeds"),
+        ("drive", 1e-6, "normalized, drive has mean .* no training succeeds"),
+        ("drive", 1e6, "normalized, drive has mean .* no training succeeds"),
     ],
 )
 def test_a_scale_at_which_no_training_succeeds(name, scale, message):

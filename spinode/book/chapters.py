@@ -16,6 +16,9 @@ from spinode.book.interactive import plot_html
 # Pictures wider than this (pixels) are drawn smaller: a page shows them half as wide.
 _WIDTH = 1500
 _PROGRESS = re.compile(r"\d+%\s*\||it/s\]|\[\d\d:\d\d<|Executing:")
+# Cells of these tags are left out: what papermill says above a notebook that failed (its traceback
+# stays where it happened), and links to other notebooks, of which the book has its own.
+_LEFT_OUT = {"papermill-error-cell-tag", "navigation"}
 _NOT_RUN = """:::{{admonition}} Not run yet
 :class: warning
 
@@ -51,9 +54,9 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
             "mystnb": {"execution_mode": "off"},
         }
     )
-    # What papermill says above a notebook that failed; its traceback stays where it happened.
-    banner = "papermill-error-cell-tag"
-    node.cells = [cell for cell in node.cells if banner not in cell.metadata.get("tags", ())]
+    node.cells = [
+        cell for cell in node.cells if not _LEFT_OUT.intersection(cell.metadata.get("tags", ()))
+    ]
     executed = executed and not any(
         output.output_type == "error" for cell in node.cells for output in cell.get("outputs", ())
     )
@@ -64,12 +67,17 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
             writer.read(cell.source)
             cell.source = _solutions(cell.source)
         elif cell.cell_type == "code":
-            tags = [tag for tag in cell.metadata.get("tags", ()) if tag == "hide-cell"]
-            cell.metadata = nbformat.from_dict({"tags": ["hide-input", *tags]})
+            # What JupyterLab shows folded, plumbing, is folded here even where code is open.
+            plumbing = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+            tag = "hide-cell" if plumbing else "hide-input"
+            cell.metadata = nbformat.from_dict({"tags": [tag]})
             cell.outputs = [
                 kept for output in cell.get("outputs", ()) if (kept := writer.output(output))
             ]
     node.cells.insert(1, _bar(one))
+    for number, cell in enumerate(node.cells):  # the same at every building: Sphinx sees no change
+        cell.id = f"cell-{number}"
+    node.nbformat_minor = max(node.nbformat_minor, 5)  # which has ids
     return node, executed
 
 

@@ -165,15 +165,24 @@ def remote_at(m, kernel, out):
     ny, nx = m.shape[1:]
     height, width = padded.shape[1], rows.shape[2]
     along_x, along_y = np.array([2]), np.array([1])
-    rows[:, :, :nx] = m * -scale
-    rows[:, :, nx:] = 0.0
+    # Loops, here and where else copying is compiled: numba compiles a slice's assignment, with
+    # all that its error message takes, for seconds.
+    for axis in range(3):
+        for j in range(ny):
+            for i in range(nx):
+                rows[axis, j, i] = m[axis, j, i] * -scale
+            for i in range(nx, width):
+                rows[axis, j, i] = 0.0
     r2c(rows, spectrum, along_x, True, 1.0, 1)
     # Rows beyond the layer are padding: the transforms along x skip them.
     c2c(spectrum, padded, along_y, True, 1.0, 1)
     _multiply(spectra, padded)
     c2c(padded, padded, along_y, False, 1.0 / height, 1)
     c2r(padded[:, :ny], rows, along_x, False, 1.0 / width, 1)
-    out[...] = rows[:, :, :nx]
+    for axis in range(3):
+        for j in range(ny):
+            for i in range(nx):
+                out[axis, j, i] = rows[axis, j, i]
 
 
 @lru_cache(maxsize=16)  # building a tensor takes longer than a thousand fields

@@ -77,9 +77,11 @@ def _step(span, m, first, h, mu, slope, texture, kernel, local, shape, buffers):
     """Write the state a step h (1/T) after m, whose slope is ``first``, to the third buffer."""
     before, now, after, field, out = buffers
     start, stop, _ = span
-    before[:] = m
-    now[:] = m
-    now += h * slope[0] * first
+    forward = h * slope[0]
+    for axis in range(3):
+        for i in range(m.shape[1]):
+            before[axis, i] = m[axis, i]
+            now[axis, i] = m[axis, i] + forward * first[axis, i]
     for stage in range(1, mu.size):
         _damping(span, now, texture, kernel, local, shape, field, out)
         a, c = mu[stage], h * slope[stage]
@@ -186,7 +188,7 @@ def _relaxed(device: SkyrmionDisk, tensor: Callable) -> np.ndarray:
         )
         settle.start(m)
         settle.advance(*parameters)
-        m = settle.m.copy()
+        m = settle.m
     charge = topological_charge(m, film.inside)
     if round(charge) != -len(device.skyrmions):
         raise SpinodeError(

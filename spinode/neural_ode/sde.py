@@ -231,7 +231,7 @@ def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
     with torch.no_grad():
         mean, log_spread = sde(*inputs)
         density = _log_density(torch.tensor(last, dtype=dtype), mean, log_spread)
-    _, memory = expectations(model, states, driven)
+    _, memory, _ = expectations(model, states, driven)
     scale, units = model.output.scale, model.output.units
     spread = scale * np.exp(log_spread.numpy())
     strength = spread / np.sqrt(kick_variance(memory, model.sample_spacing))

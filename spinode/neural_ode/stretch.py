@@ -15,7 +15,7 @@ from spinode.neural_ode import _kernels
 from spinode.neural_ode.measured import measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
-from spinode.trajectory import delay_embed
+from spinode.trajectory import alive, delay_embed
 
 # Normalized signals outside of these are not learned: the networks' first weights are of order
 # 0.1 (measured on a Duffing oscillator: an NRMSE of about 1 at and beyond each bound).
@@ -115,7 +115,6 @@ def stretch_of(
     if not pieces:
         raise InputError(f"{name} leaves out every trajectory; give the samples of one at least.")
     every_output, every_input = np.concatenate(outputs), np.concatenate(driven)
-    _check_scales(model, every_output, every_input)
     columns = {model.output.name: every_output}
     columns |= {channel.name: every_input[:, i] for i, channel in enumerate(model.inputs)}
     ranges = {name: (float(one.min()), float(one.max())) for name, one in columns.items()}
@@ -154,6 +153,7 @@ class _Part:
                 f"{name} = ({first}, {stop}) must lie within the {length} samples of "
                 f"{self.which} and span at least {self.shortest + model.k} of them."
             )
+        alive(trajectory, until=float(trajectory.time[stop - 1]))
         output = trajectory[model.output.name].values[first:stop].astype(float)
         start = float(trajectory.time[first])
         bad = np.flatnonzero(~np.isfinite(output))
@@ -178,29 +178,33 @@ class _Part:
         return output, source.between(0, last)
 
 
-def _check_scales(model: SpinODE, output: np.ndarray, driven: np.ndarray) -> None:
-    """Refuse signals that no network learns at the scales of the model's channels."""
-    channel = model.output
-    deviation = float(channel.normalize(output).std())
-    least, most = _OUTPUT_DEVIATION
-    if not least < deviation < most:
-        raise InputError(
-            f"{channel.name} never changes; there is nothing to learn from it."
-            if np.ptp(output) <= 1e-12 * np.abs(output).max()
-            else f"normalized, {channel.name} has a standard deviation of {deviation:.3g}, which "
-            f"no training succeeds at; give its channel offset = {output.mean():.3g} and "
-            f"scale = {output.std():.3g} {channel.units}."
-        )
-    for channel, column in zip(model.inputs, driven.T, strict=True):
-        values = channel.normalize(column)
-        varies = np.ptp(column) > 1e-9 * np.abs(column).max()
-        if np.abs(values).max() > _LARGEST_INPUT or (
-            varies and values.std() < _LEAST_INPUT_DEVIATION
-        ):
+def check_scales(model: SpinODE, stretch: Stretch) -> None:
+    """Refuse signals that no network learns at the scales of the model's channels.
+
+    Raises
+    ------
+    InputError
+        If one is far from the order of 1 when it is normalized, or the output never changes.
+    """
+    signals = (stretch.states[:, 0], *stretch.stages.T)
+    for channel, signal in zip((model.output, *model.inputs), signals, strict=True):
+        values = signal[np.isfinite(signal)]  # all but the seams
+        mean, deviation, largest = values.mean(), values.std(), np.abs(values).max()
+        changes = np.ptp(values) > 1e-9 * max(largest, abs(channel.offset) / channel.scale)
+        if channel is model.output:
+            if not changes:
+                raise InputError(f"{channel.name} never changes; there is nothing to learn.")
+            least, most = _OUTPUT_DEVIATION
+            fits = least < deviation < most
+        else:
+            least = _LEAST_INPUT_DEVIATION if changes else 0.0
+            fits = deviation >= least and largest <= _LARGEST_INPUT
+        if not fits:
+            scale = channel.scale * (deviation if changes else abs(mean))
             raise InputError(
-                f"normalized, {channel.name} goes from {values.min():.6g} to {values.max():.6g}, "
-                f"which no training succeeds at; give its channel offset = {column.mean():.3g} and "
-                f"scale = {column.std() if varies else abs(column.mean()):.3g} {channel.units}."
+                f"normalized, {channel.name} has mean {mean:.3g} and standard deviation "
+                f"{deviation:.3g}, which no training succeeds at; give its channel offset = "
+                f"{channel.restore(mean):.3g} and scale = {scale:.3g} {channel.units}."
             )
 
 

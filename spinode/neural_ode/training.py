@@ -21,7 +21,7 @@ from spinode.neural_ode import _kernels, gradients
 from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.descent import Training, TrainingDiverged
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.stretch import fingerprint, stretch_of
+from spinode.neural_ode.stretch import check_scales, fingerprint, stretch_of
 from spinode.provenance import code_version
 from spinode.trajectory import as_list
 
@@ -172,6 +172,7 @@ def fit(
     settings["gradient"] = gradient
     sources = (model, trajectories, _drives(inputs, len(trajectories)), interpolation)
     stretches = {"train_mse": stretch_of("train", settings["train"], window, *sources)}
+    check_scales(model, stretches["train_mse"])
     if validation is not None:
         stretches["validation_mse"] = stretch_of("validation", settings["validation"], 1, *sources)
     settings["data"] = fingerprint(model, *stretches.values())

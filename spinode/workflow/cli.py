@@ -101,12 +101,15 @@ def _print_table(table) -> int:
 @app.command()
 @click.argument("what", required=False)
 @click.option("--from", "source", type=click.Path(path_type=Path), help="A local copy to take.")
+@click.option("--mirror", metavar="URL", help="A web folder to download from, not GitHub.")
 @click.option("--list", "listing", is_flag=True, help="Say what is here, and stop.")
-def fetch(what: str | None, source: Path | None, listing: bool) -> None:
+def fetch(what: str | None, source: Path | None, mirror: str | None, listing: bool) -> None:
     """Get published data, verify it, and report per file.
 
     WHAT is paper, the authors' data, or fsdd, the Free Spoken Digit Dataset.
     """
+    from tqdm import tqdm
+
     from spinode.paper import authors
     from spinode.speech import corpora
 
@@ -127,8 +130,16 @@ def fetch(what: str | None, source: Path | None, listing: bool) -> None:
         print("get the missing ones with 'spinode fetch paper' or 'fetch fsdd' [--from DIR].")
         return
     files, folder = known[what]
-    report = _report if what == "paper" else _report_trouble  # fsdd has 500 files
-    outcomes = authors.fetch(source, folder, report=report, files=files)
+    print(f"{len(files)} files from {source or mirror or files[0].mirror}", flush=True)
+    # fsdd has 500 small files: one bar for all of them
+    with tqdm(total=len(files), unit="file", disable=None if what == "fsdd" else True) as bar:
+
+        def report(file, state: str) -> None:
+            bar.update()
+            if what == "paper" or state not in ("here", "fetched"):
+                _report(file, state)
+
+        outcomes = authors.fetch(source, folder, report, files, mirror)
     counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in sorted(outcomes.items()))
     print(f"{counts}; in {folder}")
     if outcomes.get("missing"):
@@ -141,11 +152,6 @@ def fetch(what: str | None, source: Path | None, listing: bool) -> None:
 def _report(file, state: str) -> None:
     size = "      ?" if file.size is None else f"{file.size / 1e6:7.2f}"
     print(f"{state:8s} {size} MB  {file.path}", flush=True)
-
-
-def _report_trouble(file, state: str) -> None:
-    if state not in ("here", "fetched"):
-        _report(file, state)
 
 
 @app.command()
@@ -173,15 +179,25 @@ def book(profile: str, out: Path | None, opening: bool) -> None:
 @click.option("--lab/--no-lab", default=True, help="Open JupyterLab, or only write the notebook.")
 def explore(model: str, lab: bool) -> None:
     """Open MODEL, a file or the name of a shipped one, with sliders in JupyterLab."""
-    import subprocess
-
     from spinode.book.explorer import write_notebook
     from spinode.files import workbook_root
+    from spinode.workflow import lab as jupyterlab
 
-    path = write_notebook(model, workbook_root() / "build" / "explore")
+    root = workbook_root()
+    path = write_notebook(model, root / "build" / "explore")
     print(f"written: {path}")
     if lab:
-        subprocess.run([sys.executable, "-m", "jupyter", "lab", str(path)], check=False)
+        sys.exit(jupyterlab.start(root, path.relative_to(root)))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def lab(options: tuple[str, ...]) -> None:
+    """Open the workbook in JupyterLab; OPTIONS are those of 'jupyter lab'."""
+    from spinode.files import workbook_root
+    from spinode.workflow import lab as jupyterlab
+
+    sys.exit(jupyterlab.start(workbook_root(), options=options))
 
 
 @app.command()
@@ -253,7 +269,8 @@ def import_mumax3(folder: Path, to: Path | None, series: str) -> None:
 
 @app.command()
 def readme() -> None:
-    """Put the table of all results into README.md; for maintainers, before a commit."""
+    """Put all results into README.md and list the notebooks; for maintainers, before a commit."""
+    from spinode.book import listing
     from spinode.files import replacing, workbook_root
     from spinode.paper import comparison
 
@@ -263,6 +280,7 @@ def readme() -> None:
     with replacing(root / "README.md") as partial:
         partial.write_text(text, encoding="utf-8")
     print(f"results/summary.md and {root / 'README.md'} hold what results/ say.")
+    print(f"listed: {listing.write(root)}")
 
 
 @app.command()
@@ -279,11 +297,20 @@ def check() -> None:
         )
     import torch
 
+    from spinode.paper.download import reachable
+
     published = [file for file in authors.registry() if authors.locate(file.path)]
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
     print(f"workbook        {root}")
     print(f"torch           {torch.__version__} on {device}, {torch.get_num_threads()} thread(s)")
     print(f"authors' data   {len(published)} of {len(authors.registry())} files")
+    left = [file for file in authors.registry() if file not in published]
+    if left and reachable(left[0].url):
+        size = sum(file.size or 0 for file in left) / 1e6
+        print(
+            f"                'spinode fetch paper' ({size:.0f} MB or more) adds the paper's own "
+            "runs, weights and recordings, to learn from and to compare with"
+        )
 
 
 @app.command()
@@ -304,6 +331,7 @@ def demo(out: Path) -> None:
     """Forecast a skyrmion, simulate it beside, and draw both: a minute."""
     from spinode.workflow import demo
 
+    print("relaxing the skyrmion; the first time, what is needed is compiled", flush=True)
     found = demo.demo(out)
     print(
         f"{found.points} points of a Mackey-Glass reservoir forecast; its first "

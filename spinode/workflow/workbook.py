@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from spinode import provenance
 from spinode.errors import InputError, SpinodeError
 from spinode.files import check_writable, replacing, workbook_root
+from spinode.workflow.executed import tidy
 
 # Defaults that stand for a value of another type.
 _ANY = (None, "auto")
@@ -178,7 +179,8 @@ def find_notebook(name: str) -> Path:
         if len(given.parts) > 1:
             raise InputError(f"there is no notebook {name}.")
     folder = workbook_root() / "notebooks"
-    notebooks = {path.stem: path for path in sorted(folder.rglob("*.py"))}
+    texts = (path for path in sorted(folder.rglob("*.py")) if path.parent.name[0] != ".")
+    notebooks = {path.stem: path for path in texts}  # without JupyterLab's checkpoints
     stem = given.name.removesuffix(".py").removesuffix(".ipynb")
     for candidate, path in notebooks.items():
         if stem in (candidate, section(path)):
@@ -508,39 +510,7 @@ def execute(
             raise InputError(f"cannot write {target}: {error.strerror or error}.") from None
         finally:
             if target.is_file():
-                _tidy(target, provenance.finished(record))
-
-
-def _tidy(target: Path, record: Mapping[str, Any]) -> None:
-    """Join what cells printed piece by piece; a progress bar is one line, not thousands.
-
-    In linear time; nbclient's own way takes a quadratic one over long lines. The notebook keeps
-    the ``record`` of its run, and is signed, so that JupyterLab shows its plots.
-    """
-    import nbformat
-    from nbformat.sign import NotebookNotary
-
-    node = nbformat.read(target, as_version=4)
-    node.metadata["spinode"] = record
-    for cell in node.cells:
-        joined: list = []
-        for one in cell.get("outputs", ()):
-            last = joined[-1] if joined else None
-            printed = one.output_type == "stream"
-            if printed and last and last.output_type == "stream" and last.name == one.name:
-                last.text += one.text
-            else:
-                joined.append(one)
-        for one in joined:
-            if one.output_type == "stream" and "\r" in one.text:
-                lines = one.text.replace("\r\n", "\n").split("\n")
-                one.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-        if "outputs" in cell:
-            cell.outputs = joined
-    with replacing(target) as partial:
-        nbformat.write(node, partial)
-    with suppress(Exception):  # without a place for signatures the plots wait for a click
-        NotebookNotary().sign(node)
+                tidy(target, provenance.finished(record))
 
 
 @contextmanager
