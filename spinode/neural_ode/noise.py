@@ -17,6 +17,7 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from spinode.errors import InputError
+from spinode.neural_ode.measured import measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
 from spinode.trajectory import delay_embed, spacing_of
@@ -70,6 +71,7 @@ def one_step_residuals(model: SpinODE, trajectory: xr.Dataset) -> xr.Dataset:
         If the trajectory is too short or does not fit the model.
     """
     k, scale, units = model.k, model.output.scale, model.output.units
+    trajectory = measured(model, trajectory)
     states, driven, last = transitions(model, trajectory)
     if len(last) < _SHORTEST - k:
         raise InputError(
@@ -145,8 +147,7 @@ def transitions(
         If the trajectory does not fit the model.
     """
     k = model.k
-    if model.output.name not in trajectory:
-        raise InputError(f"the trajectory lacks the model's output {model.output.name}.")
+    trajectory = measured(model, trajectory)
     output = model.output.normalize(trajectory[model.output.name].values.astype(float))
     if len(output) <= k:
         raise InputError(f"a step of a model with k = {k} takes {k + 1} samples; give more.")

@@ -36,6 +36,7 @@ from tqdm import tqdm
 
 from spinode.errors import InputError
 from spinode.neural_ode import _kernels, model_file
+from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.noise import expectations, kick_variance, one_step, transitions
 from spinode.neural_ode.stages import StageInputs
@@ -223,6 +224,7 @@ def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
         As for `fit`.
     """
     model = sde.drift
+    trajectory = measured(model, trajectory)
     states, driven, last = transitions(model, trajectory)
     dtype = next(sde.parameters()).dtype
     inputs = (torch.tensor(array, dtype=dtype) for array in (states, driven))
@@ -276,6 +278,7 @@ def simulate(
         more than half the width of it.
     """
     model = sde.drift
+    inputs = in_units_of(model, inputs, unnamed=model.inputs[0].name)
     k, spacing, start = model.k, model.sample_spacing, float(inputs.time[0])
     dtype = next(sde.parameters()).detach().numpy().dtype.type
     state = model.output.normalize(np.asarray(initial, float)).astype(dtype)
