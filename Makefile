@@ -44,7 +44,8 @@ paper: install
 	@$(if $(PAPER_DATA),$(BIN)/spinode fetch paper --from $(PAPER_DATA),true)
 	@$(if $(FSDD_DATA),$(BIN)/spinode fetch fsdd --from $(FSDD_DATA),true)
 	@$(BIN)/spinode check
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE) your_device@$(PROFILE)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE) your_device@$(PROFILE) \
+	  design@$(PROFILE)
 
 test: install
 	$(BIN)/pytest $(PARALLEL)

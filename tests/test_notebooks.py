@@ -117,6 +117,21 @@ def test_spoken_digits(book):
     assert (book / "figures" / "smoke" / "fig5_recognition.png").stat().st_size > 10_000
 
 
+def test_design(book):
+    needs(book, "skyrmion_data")
+    run(book, "12_design")
+    found = metrics(book, "design")
+    # what no reservoir of so many nodes can exceed, and what every one of these does: forget
+    for name, measures in found["measures"].items():
+        assert 0 < measures["capacity"] <= found["nodes"], name
+        assert measures["kernel_rank"] <= found["nodes"]
+        assert measures["lyapunov_a_point"] < 0
+    # driven harder, a design goes farther beyond what its twin knows, until the twin is lost
+    excess = [row["excess"] for row in found["edge"] if row["excess"] is not None]
+    assert excess == sorted(excess)
+    assert (book / "figures" / "smoke" / "design.png").stat().st_size > 10_000
+
+
 def test_tutorial_skyrmion(book):
     run(book, "1_from_spin_to_skyrmion")
     name = "1_from_spin_to_skyrmion"

@@ -15,6 +15,7 @@ from spinode.errors import InputError, SpinodeError
 from spinode.micromagnetics.kept import simulate_once
 from spinode.neural_ode.held import held_forecast
 from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.refit import Recorded
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,13 @@ class Answer:
     excess : float
         How far drive or output went beyond what the twin was trained on, as a part of the trained
         width; 0 inside.
+    recordings : tuple of Recorded
+        What micromagnetics recorded, one a mask: more to train the twin on.
     """
 
     states: np.ndarray
     excess: float
+    recordings: tuple[Recorded, ...] = ()
 
 
 def ask_twin(model: SpinODE, design: Design, standardized: np.ndarray) -> Answer:
@@ -52,13 +56,24 @@ def ask_twin(model: SpinODE, design: Design, standardized: np.ndarray) -> Answer
     LeftRange
         If the forecast left the trained range far behind.
     """
+    answers = [play(model, values, design) for values in design.drive(standardized)]
+    states = np.concatenate([one.states for one in answers], axis=1)
+    return Answer(states, max(one.excess for one in answers))
+
+
+def play(model: SpinODE, values: np.ndarray, design: Design) -> Answer:
+    """Return what the twin forecasts from rest under held values, read as a design says.
+
+    Parameters
+    ----------
+    model, design
+        As for `ask_twin`.
+    values : array, shape (points, nodes)
+        Normalized, of one mask.
+    """
     every, moment = samples_of(design, model.sample_spacing)
-    states, excess = [], 0.0
-    for values in design.drive(standardized):
-        output = held_forecast(model, torch.from_numpy(values.ravel()), every).numpy()
-        states.append(read(output, values.shape, every, moment))
-        excess = max(excess, beyond(model, values, output))
-    return Answer(np.concatenate(states, axis=1), excess)
+    output = held_forecast(model, torch.from_numpy(values.ravel()), every).numpy()
+    return Answer(read(output, values.shape, every, moment), beyond(model, values, output))
 
 
 def ask_micromagnetics(
@@ -90,7 +105,7 @@ def ask_micromagnetics(
     """
     every, moment = samples_of(design, model.sample_spacing)
     channel = model.inputs[0]
-    states, excess = [], 0.0
+    states, recordings, excess = [], [], 0.0
     for number, values in enumerate(design.drive(standardized), 1):
         drive = HeldSequence(
             values, channel.name, offset=channel.offset, amplitude=channel.scale, hold=design.hold
@@ -102,10 +117,11 @@ def ask_micromagnetics(
                 f"the skyrmion was lost {run.attrs['annihilation']:g} s into {file.name}; drive it "
                 "less hard."
             )
+        recordings.append(Recorded(run, drive, (0, run.sizes["time"])))
         output = model.output.normalize(run[model.output.name].values)
         states.append(read(output, values.shape, every, moment))
         excess = max(excess, beyond(model, values, output))
-    return Answer(np.concatenate(states, axis=1), excess)
+    return Answer(np.concatenate(states, axis=1), excess, tuple(recordings))
 
 
 def samples_of(design: Design, spacing: float) -> tuple[int, int]:

@@ -232,7 +232,9 @@ def front(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _optuna():
     try:
-        import optuna
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its progress bars, which nobody asks for
+            import optuna
     except ImportError:
         raise SpinodeError("the search needs Optuna: pip install 'spinode[design]'.") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
