@@ -155,15 +155,12 @@ loss.to_csv(out.results / "training_loss.csv")
 
 
 # %%
-def radius_of(mz):
-    """Return the radius of the disk's reversed part, in disk radii (mz = 1 - 2 r^2)."""
-    return np.sqrt((1 - mz) / 2).assign_attrs(units="1")
-
-
 def in_mz(run):
+    """Return a forecast with its mz, also of a model that forecasts the radius (see below)."""
     return run.assign(mz=1 - 2 * run.radius**2) if "radius" in run else run
 
 
+# %%
 def forecasts_of(models, data, samples):
     """Return each model's forecast from the first training sample to the end, and the truth."""
     truth = data.signal.isel(time=slice(samples[0], None))
@@ -295,7 +292,8 @@ plt.show()
 # drive of our own that makes the skyrmion small, not on the data below: `docs/training.md`.)
 
 # %%
-by_radius = replace(one, signal=signal.assign(radius=radius_of(signal.mz)))
+radius = np.sqrt((1 - signal.mz) / 2).assign_attrs(units="1")
+by_radius = replace(one, signal=signal.assign(radius=radius))
 radius_learning = replace(ONE_SKYRMION.learning, output=Channel("radius", "1", scale=0.07))
 radius_trainings = {
     "k2_radius": train("one_skyrmion_radius", radius_learning, by_radius, 2, stretches, lm_steps)
