@@ -48,11 +48,18 @@ def main() -> int:
     random = np.random.default_rng(arguments.seed)
     rows = []
 
+    shown = []
+
+    def show() -> None:
+        for one in rows:
+            if one.tries and one not in shown:
+                shown.append(one)
+                print(one.line, flush=True)
+
     def row(fault: str, unit: str = "s") -> Row | None:
         if arguments.only and not any(one in fault for one in arguments.only):
             return None
-        if rows:
-            print(rows[-1].line, flush=True)
+        show()
         rows.append(Row(fault, unit=unit))
         return rows[-1]
 
@@ -60,7 +67,7 @@ def main() -> int:
     print("| --- | --- | --- | --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         faults(Path(scratch), row, tries, random)
-    print(rows[-1].line)
+    show()
     kills = sum(one.tries for one in rows if "SIGKILL" in one.fault)
     wrong = sum(one.wrong for one in rows)
     print(f"\n{kills} kills, {wrong} wrong results in all")
