@@ -137,3 +137,10 @@ def test_a_model_of_the_profile_comes_before_the_one_that_is_shipped(tmp_path):
     exported = live.export_model(models["skyrmion"])
     assert exported["width"] == 7 and exported["output"]["offset"] == 0.5
     json.dumps(exported, allow_nan=False)
+
+
+def test_the_noise_of_the_oscillator_is_where_its_notebook_leaves_it():
+    """Fails when notebook 06 names its results otherwise: the switch would do nothing."""
+    found = json.loads((ROOT / "results" / "quick" / "oscillator.json").read_text())
+    assert 1e-4 < live.input_noise(found)["estimate"] < 0.1  # V
+    assert live.input_noise(None) is None
