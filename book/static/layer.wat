@@ -1,5 +1,6 @@
 ;; One layer of a network: out = tanh(b + W x), two numbers at a time.
-;; forecast.js holds this module as bytes; a test sees that they are those of this text.
+;; forecast.js holds this module as bytes; a test sees that they are those of this text:
+;; base64.b64encode(wasmtime.wat2wasm(text)) in Python.
 (module
   (import "env" "memory" (memory 1))
 
