@@ -249,18 +249,18 @@ edge.style.format({"excess": "{:.2f}", "twin's error": "{:.3f}"})
 # together. Then the masks go on a few steps with the better twin.
 
 # %%
-finals = {key: found.design for key, found in descents.items() if key[0] != "from_random"}
+descended = {key: found.design for key, found in descents.items() if key[0] != "from_random"}
 
 
 def recorded(key):
     """Return what micromagnetics records of a design on the first points of the search."""
     path = kept / f"active_{key[0]}_{key[1]}.nc"
     z = asked.standardized[:active_points]
-    return ask_micromagnetics(twin, device, finals[key], z, path).recordings
+    return ask_micromagnetics(twin, device, descended[key], z, path).recordings
 
 
 with ThreadPoolExecutor(2) as pool:
-    new = [one for parts in pool.map(recorded, finals) for one in parts]
+    new = [one for parts in pool.map(recorded, descended) for one in parts]
 data = recording(ONE_SKYRMION, out.input, published=bool(shipped))
 end = min(ONE_SKYRMION.learning.train[1], data.signal.sizes["time"])
 old = Recorded(data.signal, data.drive, (min(1500, end // 10), end))
@@ -269,8 +269,8 @@ print(f"mean squared error on old and new data: {squared[0]:.2e} -> {squared[-1]
 
 polish = partial(descend, better, problem=asked, steps=polish_steps, rate=0.005)
 with ThreadPoolExecutor(2) as pool:
-    polished = pool.map(polish, finals.values())
-    finals = {key: one.design for key, one in zip(finals, polished, strict=True)}
+    polished = pool.map(polish, descended.values())
+    finals = {key: one.design for key, one in zip(descended, polished, strict=True)}
 
 # %% [markdown]
 # ## The verdict
@@ -323,7 +323,7 @@ means.style.format("{:.3f}")
 # %%
 delay = families["designed", 0].delay
 network = partial(reservoirpy_nodes().Reservoir, nodes, lr=0.3, sr=1.25, seed=seed)
-references = {}
+by_member = {}
 for problem in fresh:
     z = problem.standardized[:verdict_points]
     pair = np.column_stack([z, delayed(z, delay)])
@@ -333,8 +333,8 @@ for problem in fresh:
         "echo-state network": network().run(z[:, None]),
         "echo-state network, delayed input": network().run(pair),
     }.items():
-        references.setdefault(name, []).append(problem.nrmse(states))
-references = {name: np.mean(values, axis=0) for name, values in references.items()}
+        by_member.setdefault(name, []).append(problem.nrmse(states))
+references = {name: np.mean(values, axis=0) for name, values in by_member.items()}
 pd.DataFrame(references, index=labels).T.style.format("{:.3f}")
 
 # %% [markdown]
