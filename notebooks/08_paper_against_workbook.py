@@ -51,8 +51,8 @@ display(Markdown(comparison.summary(root)))
 # ## What was found
 
 # %%
-verdicts = ours.verdict.str.partition(":")[0].replace("", "shown").value_counts()
-verdicts = verdicts.rename("numbers")
+words = ours.verdict.str.partition(":")[0].replace("", "shown")
+verdicts = words.value_counts().rename("numbers")
 table = verdicts.rename_axis("verdict").reset_index()
 display(table.hvplot.bar(x="verdict", y="numbers", width=420, height=260))
 differing = ours[ours.verdict.str.startswith("differs")]

@@ -189,6 +189,35 @@ def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None)
     return xr.Dataset(variables, coordinates, dataset.attrs)
 
 
+def alive(dataset: xr.Dataset, until: float | None = None) -> xr.Dataset:
+    """Return a trajectory that may serve as a reference: no skyrmion was lost in it.
+
+    What a magnet does after that is no skyrmion's motion, and no error against it means anything.
+    A simulation says by the attribute ``annihilation`` when one was lost (s); who wants the rest
+    all the same deletes that attribute.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    until : float, optional
+        Time of the last sample that is used (s); that of the last by default.
+
+    Raises
+    ------
+    InputError
+        If a skyrmion was lost until then.
+    """
+    lost = dataset.attrs.get("annihilation")
+    end = float(dataset.time[-1]) if until is None else until
+    if lost is not None and lost <= end:
+        raise InputError(
+            f"the trajectory lost a skyrmion at {lost * 1e9:.4g} ns, which makes it no reference "
+            f"up to {end * 1e9:.4g} ns: cut it before, drive the device less, or delete its "
+            "attribute 'annihilation' to use it all the same."
+        )
+    return dataset
+
+
 def _check_times(time: np.ndarray) -> None:
     """Refuse times that a curve cannot be drawn through."""
     if len(time) < 2:
@@ -261,14 +290,16 @@ def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:
         A dimension ``run`` (as `spinode.forecast` returns it) is taken apart, and the NaN at the
         end of a run that stopped early is cut off; a run of nothing else is left out.
     """
-    if not isinstance(records, xr.Dataset):
+    if not isinstance(records, xr.Dataset | xr.DataArray):
         return [one for record in records for one in as_list(record)]
     if "run" not in records.dims:
         return [records]
     runs = []
     for number in range(records.sizes["run"]):
         run = records.isel(run=number, drop=True)
-        whole = np.all([np.isfinite(run[name].values) for name in run.data_vars], axis=0)
+        variables = [run] if isinstance(run, xr.DataArray) else run.data_vars.values()
+        columns = [one.values for one in variables if one.dims == ("time",)]
+        whole = np.all([np.isfinite(column) for column in columns], axis=0)
         last = np.flatnonzero(whole)
         if last.size:
             runs.append(run.isel(time=slice(0, int(last[-1]) + 1)))

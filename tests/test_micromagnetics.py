@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import solve_bvp
 
 from spinode.devices.disks import SkyrmionDisk
-from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
+from spinode.devices.protocols import D_TEST, FOUR_SKYRMIONS, ONE_SKYRMION, PAIR, surviving
 from spinode.errors import InputError
 from spinode.micromagnetics import simulate
 from spinode.micromagnetics.demag import MU0, Demag, mumax3, newell
@@ -280,6 +280,16 @@ def test_topological_charge(polarization, turns):
 def test_every_seeded_skyrmion_counts():
     device = FOUR_SKYRMIONS.device
     assert topological_charge(seeded_state(device), film_of(device).inside) == pytest.approx(-4)
+
+
+@pytest.mark.parametrize(("level", "lives"), [(2.85e-3, False), (2.9e-3, True)])
+def test_on_coarse_cells_a_pulse_kills_the_skyrmion_of_a_weak_dmi(level, lives):
+    """What `protocols.surviving` leaves out is what dies, and no more."""
+    steps = replace(D_TEST.drive, levels=(level,))
+    device = replace(D_TEST.device, cell=2e-9, Dind=level)
+    run = simulate(device, steps, engine="embedded", spacing=5e-12, duration=1e-9, progress=False)
+    assert ("annihilation" in run.attrs) is not lives
+    assert (level in surviving(D_TEST, 2e-9, 2.6e-3, 3.4e-3)) is lives
 
 
 def test_radius_of_a_relaxed_skyrmion():

@@ -13,7 +13,6 @@ from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.noise import (
     NoisyDrive,
-    input_noise_spread,
     input_noise_strength,
     langevin_strength,
     one_step_residuals,
@@ -41,7 +40,7 @@ def model(drive):
 @pytest.mark.parametrize("level", [2.0, 4.0, 8.0])
 def test_estimates_the_noise_of_a_recording(model, drive, level):
     recorded = simulate(replace(DEVICE, noise=level), drive, seed=2)
-    estimate = langevin_strength(model, recorded)
+    estimate = langevin_strength(one_step_residuals(model, recorded))
     assert estimate.value == pytest.approx(level, rel=0.1)
     assert 0.002 < estimate.error / level < 0.03  # 1/sqrt(2 x 20,000) = 0.005 if all is Gaussian
 
@@ -54,7 +53,8 @@ def test_residuals_of_a_noisy_recording_are_white(model, drive):
 
 
 def test_input_noise_gives_the_spread_of_the_device(model, drive):
-    level = input_noise_strength(model, simulate(DEVICE, drive, seed=4), "held").value
+    steps = one_step_residuals(model, simulate(DEVICE, drive, seed=4))
+    level = input_noise_strength(steps, "held").value
     start = {"initial": np.zeros(2)}
     quiet = forecast(model, drive, interpolation="linear", **start).voltage.values
     noisy = forecast(model, NoisyDrive(drive, level, seed=5), **start).voltage.values
@@ -65,14 +65,14 @@ def test_input_noise_gives_the_spread_of_the_device(model, drive):
 
 def test_refuses_short_recordings(model, drive):
     with pytest.raises(InputError, match="at least 1000 samples"):
-        langevin_strength(model, simulate(DEVICE, drive.isel(time=slice(0, 500))))
+        one_step_residuals(model, simulate(DEVICE, drive.isel(time=slice(0, 500))))
 
 
 @pytest.mark.parametrize("shape", ["held", "joined"])
 def test_spread_of_input_noise_is_that_of_samples(model, drive, shape):
     """One step from the same states under many draws of the noise."""
     recorded = simulate(DEVICE, drive.isel(time=slice(0, 1200)), seed=8)
-    spread = input_noise_spread(model, recorded, shape)
+    spread = one_step_residuals(model, recorded)[f"input_noise_{shape}"].values
     level, chosen = 1e-3, np.arange(100, 1100, 250)
     for n in chosen:
         piece = recorded.isel(time=slice(n, n + 3)).assign_coords(time=100e-9 * np.arange(3))
@@ -94,7 +94,8 @@ def test_spread_of_input_noise_is_that_of_samples(model, drive, shape):
 def test_input_noise_is_found_again(model, drive):
     """A recording made by the model itself, with held noise at its input."""
     noisy = forecast(model, NoisyDrive(drive, 0.01, seed=9), initial=np.zeros(2))
-    estimate = input_noise_strength(model, noisy.assign(drive=drive.drive), "held")
+    steps = one_step_residuals(model, noisy.assign(drive=drive.drive))
+    estimate = input_noise_strength(steps, "held")
     assert estimate.value == pytest.approx(0.01, rel=0.1)
 
 

@@ -13,11 +13,7 @@ NOTEBOOKS = sorted(
 )
 LONGEST = 30  # lines of code in a cell
 # Notebooks whose cells are still to be cut.
-LONG = {
-    "05_material_parameters",
-    "06_oscillator",
-    "07_spoken_digits",
-}
+LONG = {}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spinode.devices.learning import OSCILLATOR
 from spinode.devices.oscillator import NanoOscillator
 from spinode.devices.oscillator import simulate as measure
 from spinode.errors import InputError
@@ -11,22 +12,14 @@ from spinode.neural_ode import model_file, training
 from spinode.neural_ode import sde as neural
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.sde import NeuralSDE, fit, one_step_densities, simulate
-from spinode.trajectory import Channel
 
-SPACING, RELAXATION, STRENGTH = 100e-9, 290e-9, 30.0  # s, s, V/sqrt(s)
+SPACING, RELAXATION, STRENGTH = OSCILLATOR.sample_spacing, 290e-9, 30.0  # s, s, V/sqrt(s)
 MEMORY = np.exp(-SPACING / RELAXATION)
 SPREAD = STRENGTH * np.sqrt(RELAXATION / 2 * (1 - MEMORY**2))  # of a step, V
 
 
 def model(k=1, width=16):
-    return SpinODE(
-        Channel("voltage", "V", scale=0.1),
-        (Channel("drive", "V", scale=0.1),),
-        sample_spacing=SPACING,
-        time_scale=RELAXATION,
-        k=k,
-        width=width,
-    )
+    return SpinODE(**OSCILLATOR.units() | {"time_scale": RELAXATION}, k=k, width=width)
 
 
 def random_drive(samples, seed):

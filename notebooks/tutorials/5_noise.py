@@ -32,7 +32,12 @@ from spinode.book.exercises import check
 from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.noise import NoisyDrive, input_noise_strength, langevin_strength
+from spinode.neural_ode.noise import (
+    NoisyDrive,
+    input_noise_strength,
+    langevin_strength,
+    one_step_residuals,
+)
 from spinode.devices.oscillator import NanoOscillator, simulate
 from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
@@ -170,7 +175,8 @@ for name, run in {"network": quiet, "the recording": first}.items():
 # uncertainty.
 
 # %%
-estimate = langevin_strength(model, first)
+left_over = one_step_residuals(model, first)
+estimate = langevin_strength(left_over)
 print(f"estimated {estimate} V/sqrt(s), true {device.noise}")
 
 # %% [markdown]
@@ -201,7 +207,7 @@ check("5.2", exercise_2)
 
 # %%
 warnings.simplefilter("ignore", ForecastWarning)
-level = input_noise_strength(model, first, "held").value
+level = input_noise_strength(left_over, "held").value
 noisy = forecast(model, NoisyDrive(drive, level, seed=1), initial=first)
 deviation = pd.DataFrame(
     {

@@ -62,6 +62,7 @@ LOOKS = {
     # who forecasts
     "neural_ode": Look("neural ODE", "#0072B2"),
     "published": Look("authors' weights", "#56B4E9"),
+    "published_second": Look("authors' second weights", "#CC79A7", "--"),
     "published_truncated": Look("authors' weights and look-up", "#56B4E9", "--"),
     "torchdiffeq": Look("torchdiffeq, the paper's way", "#56B4E9"),
     "jax": Look("JAX", "#AA4499", ":"),

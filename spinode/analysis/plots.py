@@ -15,22 +15,6 @@ from spinode.files import replacing
 #: The colour of every thing by its identifier; see `spinode.analysis.looks`.
 COLORS = {name: look.color for name, look in LOOKS.items()}
 
-# Captions that some notebooks still use in place of identifiers.
-COLORS |= {
-    "k = 1": COLORS["k1"],
-    "k = 2": COLORS["k2"],
-    "k = 3": COLORS["k3"],
-    "k = 4": COLORS["k4"],
-    "neural ODE": COLORS["neural_ode"],
-    "four skyrmions": COLORS["four_skyrmions"],
-    "four skyrmions, micromagnetics": COLORS["echo_state_network"],
-    "echo-state network": COLORS["echo_state_network"],
-    "bare input": COLORS["bare_input"],
-    "input noise, held": COLORS["noise_held"],
-    "input noise, joined": COLORS["noise_joined"],
-    "neural SDE": COLORS["neural_sde"],
-}
-
 
 def label(name: str) -> str:
     """Return what a legend calls ``name``: its look's label, or the name itself."""
@@ -154,8 +138,7 @@ def interactive(trajectories: Mapping[str, xr.Dataset], variable: str, **options
             label=label(name),
             xlabel="time (ns)",
             ylabel=f"{variable} ({values.attrs['units']})",
-            color=COLORS.get(name),
-            **{"width": 850, "height": 300, **options},
+            **{"color": COLORS.get(name), "width": 850, "height": 300, **options},
         )
         curves.append(curve)
     overlay = curves[0]

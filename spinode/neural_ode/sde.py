@@ -36,6 +36,7 @@ from tqdm import tqdm
 
 from spinode.errors import InputError
 from spinode.neural_ode import _kernels, model_file
+from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.noise import expectations, kick_variance, one_step, transitions
 from spinode.neural_ode.stages import StageInputs
@@ -223,13 +224,14 @@ def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
         As for `fit`.
     """
     model = sde.drift
+    trajectory = measured(model, trajectory)
     states, driven, last = transitions(model, trajectory)
     dtype = next(sde.parameters()).dtype
     inputs = (torch.tensor(array, dtype=dtype) for array in (states, driven))
     with torch.no_grad():
         mean, log_spread = sde(*inputs)
         density = _log_density(torch.tensor(last, dtype=dtype), mean, log_spread)
-    _, memory = expectations(model, states, driven)
+    _, memory, _ = expectations(model, states, driven)
     scale, units = model.output.scale, model.output.units
     spread = scale * np.exp(log_spread.numpy())
     strength = spread / np.sqrt(kick_variance(memory, model.sample_spacing))
@@ -276,6 +278,7 @@ def simulate(
         more than half the width of it.
     """
     model = sde.drift
+    inputs = in_units_of(model, inputs, unnamed=model.inputs[0].name)
     k, spacing, start = model.k, model.sample_spacing, float(inputs.time[0])
     dtype = next(sde.parameters()).detach().numpy().dtype.type
     state = model.output.normalize(np.asarray(initial, float)).astype(dtype)
