@@ -61,6 +61,7 @@ from spinode.analysis import plots
 from spinode.analysis.baselines import reservoirpy_nodes
 from spinode.analysis.looks import LOOKS
 from spinode.analysis.metrics import nrmse
+from spinode.design.active import Recorded, learn_on
 from spinode.design.gradient import descend
 from spinode.design.judges import ask_micromagnetics, ask_twin, play
 from spinode.design.knobs import Knobs, authors_design, delayed
@@ -69,7 +70,6 @@ from spinode.design.search import Range, Space, front, knobs_of, search, table
 from spinode.devices.protocols import ONE_SKYRMION
 from spinode.errors import SpinodeError
 from spinode.neural_ode.held import LeftRange
-from spinode.neural_ode.refit import Recorded, refit
 from spinode.paper.recordings import recording
 from spinode.reservoir.lyapunov import lyapunov_exponent
 from spinode.reservoir.measures import kernel_rank, memory_capacity, processing_capacity
@@ -266,8 +266,9 @@ with ThreadPoolExecutor(2) as pool:
 data = recording(ONE_SKYRMION, out.input, published=bool(shipped))
 end = min(ONE_SKYRMION.learning.train[1], data.signal.sizes["time"])
 old = Recorded(data.signal, data.drive, (min(1500, end // 10), end))
-better, squared = refit(twin, [old, *new], steps=refit_steps)
-print(f"mean squared error on old and new data: {squared[0]:.2e} -> {squared[-1]:.2e}")
+better, history = learn_on(twin, [old, *new], steps=refit_steps)
+squared = history.train_mse.values
+print(f"mean squared error on old and new data: {squared[0]:.2e} -> {squared.min():.2e}")
 
 polish = partial(descend, better, problem=asked, steps=polish_steps, rate=0.005)
 with ThreadPoolExecutor(2) as pool:
