@@ -443,9 +443,10 @@ dots = edge_of_front.hvplot.scatter(
 # %% [markdown]
 # ## What the design changed
 #
-# Driven by random numbers between plus and minus one standard deviation: the capacity for past inputs (memory), for products of them (by degree),
-# independent views (kernel rank), and the Lyapunov exponent a point, below zero where the device
-# forgets. What a delayed input adds to the memory it adds from outside.
+# Driven by random numbers between plus and minus one standard deviation: the capacity for past
+# inputs (memory), for products of them (by degree), independent views (kernel rank), and the
+# Lyapunov exponent a point, below zero where the device forgets. What a delayed input adds to the
+# memory it adds from outside.
 
 
 # %%
