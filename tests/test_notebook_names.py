@@ -9,7 +9,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from spinode.workflow.workbook import defaults
+from spinode.workflow.notebooks import defaults
 
 ROOT = Path(__file__).resolve().parent.parent
 # Tutorials are for playing: a name may change there while one reads on.
