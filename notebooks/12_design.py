@@ -576,3 +576,6 @@ display(
         f"{metrics['agreement_log10']['designed']['twin_after']:.3f} after the round of learning."
     )
 )
+
+# %% [markdown] tags=["navigation"]
+# [Before: What does *your* device do?](10_your_device.py) | [All notebooks](README.md)

@@ -17,13 +17,31 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="session")
-def paper_data() -> Path:
-    """Folder of the authors' published files: beside the repository, or fetched into it."""
+def published_folder() -> Path | None:
+    """Return where the authors' files are: beside the repository, or fetched into it; else None."""
     for folder in (ROOT.parent / "shared" / "paper-data", ROOT / "data" / "published"):
         if (folder / "Mumax3_simulations").is_dir():
             return folder
-    pytest.skip("the authors' data are not here: run 'spinode fetch paper'")
+    return None
+
+
+@pytest.fixture(scope="session")
+def paper_data() -> Path:
+    """Folder of the authors' published files."""
+    return published_folder()
+
+
+def pytest_collection_modifyitems(config, items):
+    """Without the authors' files, one test is skipped for all that compare with them."""
+    if published_folder() is not None:
+        return
+    needing = [item for item in items if "paper_data" in item.fixturenames]
+    names = sorted({item.originalname for item in needing})
+    for item in needing[:1]:
+        reason = f"{len(needing)} tests compare with the authors' data ('spinode fetch paper'): "
+        item.add_marker(pytest.mark.skip(reason=reason + ", ".join(names)))
+    items[:] = [item for item in items if item not in needing[1:]]
+    config.hook.pytest_deselected(items=needing[1:])
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Tutorials are for playing: a name may change there while one reads on.
 NOTEBOOKS = sorted([*(ROOT / "notebooks").glob("*.py"), *(ROOT / "notebooks/sweeps").glob("*.py")])
 # Notebooks in which names are still to be told apart.
-REBINDING = {"03_mackey_glass"}
+REBINDING = set()
 # What a picture is drawn on: every picture has its own.
 CANVAS = {"figure", "ax", "axes", "panel", "panels", "handles", "labels", "layout"}
 

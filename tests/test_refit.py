@@ -78,5 +78,5 @@ def test_bad_input(teacher):
         refit(teacher, [])
     with pytest.raises(InputError, match="steps must be a whole number"):
         refit(teacher, [record(teacher, 1, 0.3)], steps=0)
-    with pytest.raises(InputError, match="recording 1 = "):
+    with pytest.raises(InputError, match=r"samples = \(0, 700\) must lie within the 601"):
         refit(teacher, [replace(record(teacher, 1, 0.3), samples=(0, 700))])

@@ -102,7 +102,7 @@ class LevenbergMarquardt:
             except LinAlgError:  # rounding made it indefinite
                 gain = 0.0
             else:
-                new_error = self._error(weights + change)
+                new_error = self.error(weights + change)
                 expected = change @ (self.damping * change - gradient)
                 gain = (error - new_error) / expected
             if gain > 0:
@@ -146,7 +146,7 @@ class LevenbergMarquardt:
         gradient = gradient / self._samples + self._decay * weights
         return curvature, gradient, error / self._samples + self._penalty(weights)
 
-    def _error(self, weights: np.ndarray) -> float:
+    def error(self, weights: np.ndarray) -> float:
         """Return what is minimized: the forecasts' mean squared error, and the weights' penalty."""
         network = _kernels.padded(_kernels.unpack(weights, self._model), np.float64)
         error = 0.0

@@ -21,7 +21,7 @@ from spinode.errors import InputError
 from spinode.neural_ode import _kernels
 from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.stretch import Stretch
+from spinode.neural_ode.stretch import stretch_of
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,16 @@ def refit(
         raise InputError("a refit needs at least one recording.")
     if not (isinstance(steps, Integral) and steps >= 1):
         raise InputError(f"steps must be a whole number of at least 1, not {steps!r}.")
-    stretches = [
-        Stretch(f"recording {number}", one.samples, stride, model, one.trajectory, one.drive, "")
-        for number, one in enumerate(recordings, 1)
-    ]
-    solver = _Several(
-        [
-            LevenbergMarquardt(model, one.states, one.stages, window=window, stride=stride)
-            for one in stretches
-        ]
+    stretch = stretch_of(
+        "samples",
+        [one.samples for one in recordings],
+        stride,
+        model,
+        [one.trajectory for one in recordings],
+        [one.drive for one in recordings],
+        "cubic",
     )
+    solver = LevenbergMarquardt(model, stretch, window=window, stride=stride)
     weights = _kernels.pack(model.f.parameters())
     errors = [solver.error(weights)]
     with threadpool_limits(1, "blas"):  # as `fit`: faster on a busy machine, and repeatable
@@ -105,34 +105,9 @@ def refit(
     refitted = copy.deepcopy(model)
     _kernels.store(refitted, weights)
     for name in refitted.trained_range:
-        spans = [model.trained_range[name], *(one.ranges[name] for one in stretches)]
+        spans = model.trained_range[name], stretch.ranges[name]
         refitted.trained_range[name] = (
             min(low for low, _ in spans),
             max(high for _, high in spans),
         )
     return refitted, np.array(errors)
-
-
-class _Several(LevenbergMarquardt):
-    """The windows of several recordings in one sum of squares."""
-
-    def __init__(self, parts: list[LevenbergMarquardt]):
-        self._parts = parts
-        samples = np.array([part._samples for part in parts])
-        self._shares = samples / samples.sum()
-        self.damping, self.growth = parts[0].damping, parts[0].growth
-
-    def error(self, weights: np.ndarray) -> float:
-        """Return the mean squared error over all windows."""
-        return self._error(weights)
-
-    def _normal_equations(self, weights):
-        found = [part._normal_equations(weights) for part in self._parts]
-        return tuple(
-            sum(share * one for share, one in zip(self._shares, column, strict=True))
-            for column in zip(*found, strict=True)
-        )
-
-    def _error(self, weights):
-        errors = (part._error(weights) for part in self._parts)
-        return float(sum(share * one for share, one in zip(self._shares, errors, strict=True)))
