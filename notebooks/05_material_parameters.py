@@ -52,7 +52,7 @@ from spinode.neural_ode.forecast import ForecastWarning
 from spinode.paper import authors
 from spinode.paper.models import MODELS
 from spinode.paper.recordings import recording
-from spinode.trajectory import resample
+from spinode.trajectory import aligned, resample
 from spinode.workflow.workbook import outputs
 
 plots.use_style()
@@ -110,15 +110,10 @@ lasting = spacing * (truth.sizes["time"] - 1)
 runs = {name: forecast(one, drive, initial=truth, duration=lasting) for name, one in models.items()}
 
 
-def aligned(run, reference):
-    """Return a forecast's m_z at the samples of a reference; NaN where it had stopped."""
-    return run.reindex(time=reference.time, method="nearest", tolerance=spacing / 2).mz.values
-
-
 def errors_of(run):
     """Return the NRMSE of a forecast up to the end of the validation stretch, and after it."""
     split = validated_on[1] - trained_on[0]
-    forecasted, recorded_mz = aligned(run, truth), truth.mz.values
+    forecasted, recorded_mz = aligned(run, truth).mz.values, truth.mz.values
     return {
         "training": nrmse(forecasted[:split], recorded_mz[:split]),
         "held_out": nrmse(forecasted[split:], recorded_mz[split:]),
@@ -210,7 +205,7 @@ traces = {}
 for (key, name), response in responses.items():
     reference = tests[key][1]
     ratio = rings[key, name] / rings[key, "micromagnetics"]
-    error = nrmse(aligned(response, reference), reference.mz.values)
+    error = nrmse(aligned(response, reference).mz.values, reference.mz.values)
     spread = float(reference.mz.std()) / model.output.scale
     traces[key, name] = {
         "NRMSE": error,

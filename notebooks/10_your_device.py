@@ -191,4 +191,5 @@ display(
 
 # %% [markdown] tags=["navigation"]
 # [Before: How many delays, how wide, how long, how clean?](09_sweep.py) | [All
-# notebooks](README.md)
+# notebooks](README.md) | [Next: Can a twin design a better reservoir, and does micromagnetics
+# agree?](12_design.py)

@@ -79,6 +79,31 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+@contextmanager
+def exclusive(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock file ``path``; it is free again when this process ends, however that is.
+
+    Raises
+    ------
+    InputError
+        ``busy``, if another process holds it; or if it cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise InputError(busy) from None
+    except OSError as error:
+        raise InputError(f"cannot write to {path.parent}: {error.strerror or error}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def check_writable(folder: Path) -> None:
     """Make ``folder`` and see that a long job will be able to write there, before it starts.
 

@@ -290,14 +290,16 @@ def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:
         A dimension ``run`` (as `spinode.forecast` returns it) is taken apart, and the NaN at the
         end of a run that stopped early is cut off; a run of nothing else is left out.
     """
-    if not isinstance(records, xr.Dataset):
+    if not isinstance(records, xr.Dataset | xr.DataArray):
         return [one for record in records for one in as_list(record)]
     if "run" not in records.dims:
         return [records]
     runs = []
     for number in range(records.sizes["run"]):
         run = records.isel(run=number, drop=True)
-        whole = np.all([np.isfinite(run[name].values) for name in run.data_vars], axis=0)
+        variables = [run] if isinstance(run, xr.DataArray) else run.data_vars.values()
+        columns = [one.values for one in variables if one.dims == ("time",)]
+        whole = np.all([np.isfinite(column) for column in columns], axis=0)
         last = np.flatnonzero(whole)
         if last.size:
             runs.append(run.isel(time=slice(0, int(last[-1]) + 1)))

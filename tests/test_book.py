@@ -15,7 +15,7 @@ from spinode.book import interactive, site
 from spinode.book.contents import read_contents
 from spinode.errors import InputError
 from spinode.files import workbook_root
-from spinode.workflow import workbook
+from spinode.workflow.execution import execute
 
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = (ROOT / "book" / "pages" / "index.md").read_text("utf-8")
@@ -74,7 +74,7 @@ def made(tmp_path_factory):
     text = root / "notebooks" / "00_sine.py"
     text.write_text(NOTEBOOK)
     (root / "build" / "quick").mkdir(parents=True)
-    workbook.execute(text, root / "build" / "quick" / "00_sine.ipynb", {"periods": 2}, root=root)
+    execute(text, root / "build" / "quick" / "00_sine.ipynb", {"periods": 2}, root=root)
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(site.live, "write", _without_recordings)

@@ -22,7 +22,7 @@ from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import RandomSine
 from spinode.errors import InputError
 from spinode.micromagnetics import mumax3, simulate
-from spinode.workflow import workbook
+from spinode.workflow import notebooks
 from spinode.workflow.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,7 +80,7 @@ def test_the_notebook_of_extending_runs_from_the_command_line(book):
     notebook = book / "notebooks" / "10_drive.py"
     notebook.write_text(text)
     (book / "profiles" / "smoke.yaml").write_text(blocks(page, "yaml")[0])
-    workbook.check_parameters(notebook, workbook.defaults(notebook), profile["drive"])
+    notebooks.check_parameters(notebook, notebooks.defaults(notebook), profile["drive"])
     done = subprocess.run(
         [sys.executable, "-m", "spinode.workflow.cli", "run", "10_drive", "--profile", "smoke"],
         capture_output=True,

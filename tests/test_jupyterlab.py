@@ -20,7 +20,8 @@ import websocket
 from jupyter_server.services.kernels.connection.base import deserialize_binary_message
 
 from spinode.book import listing
-from spinode.workflow.workbook import load_profile, section
+from spinode.workflow.notebooks import section
+from spinode.workflow.profiles import load_profile
 
 ROOT = Path(__file__).resolve().parent.parent
 # In the order of the pipeline: later ones read what earlier ones have left.
@@ -52,8 +53,8 @@ pd.DataFrame({"t": t, "sine": np.sin(2 * np.pi * t)}).hvplot.line(x="t", y="sine
 # %%
 print("ran to its", "end")
 """
-_START_SECONDS = 120
-_CELL_SECONDS = 600
+# Not to wait for ever; no load of a machine makes either that slow.
+_START_SECONDS = _CELL_SECONDS = 3600
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """The embedded engine against truths of physics that do not come from any engine."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -344,3 +346,25 @@ def test_bad_options_are_refused_in_one_sentence(options, says):
     with pytest.raises(InputError, match=says) as caught:
         simulate(**{"device": SkyrmionDisk(), "drive": ONE_SKYRMION.drive} | options)
     assert "\n" not in str(caught.value)
+
+
+WITHOUT_ROCKET_FFT = """
+import sys
+import numpy as np
+sys.modules["rocket_fft"] = None
+from spinode.micromagnetics import demag, transforms
+assert not transforms.KEPT
+m = np.load(sys.argv[1])
+np.save(sys.argv[2], demag.Demag(m.shape[2], m.shape[1], 2e-9, 1e-9, 580e3).remote(m))
+"""
+
+
+def test_without_rocket_fft_scipy_does_it(tmp_path):
+    """The demagnetizing field is the same to rounding; compiled code is then not kept."""
+    m = np.random.default_rng(0).normal(size=(3, 9, 12))
+    np.save(tmp_path / "m.npy", m)
+    command = [sys.executable, "-c", WITHOUT_ROCKET_FFT, tmp_path / "m.npy", tmp_path / "field.npy"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = Demag(12, 9, 2e-9, 1e-9, 580e3).remote(m)
+    np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-15)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from spinode.workflow import pipeline, workbook
+from spinode.workflow import notebooks, pipeline
+from spinode.workflow.profiles import load_profile
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.py"))
@@ -21,20 +22,20 @@ PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 @pytest.mark.parametrize("profile", ["smoke", "quick", "paper"])
 def test_profiles_name_parameters_that_exist_and_have_their_type(profile, monkeypatch):
     monkeypatch.chdir(ROOT)
-    sections = workbook.load_profile(profile)
-    known = {workbook.section(path): path for path in NOTEBOOKS}
+    sections = load_profile(profile)
+    known = {notebooks.section(path): path for path in NOTEBOOKS}
     assert set(sections) <= set(known)
     for name, values in sections.items():
-        workbook.check_parameters(known[name], workbook.defaults(known[name]), values)
+        notebooks.check_parameters(known[name], notebooks.defaults(known[name]), values)
 
 
 def test_defaults_are_the_quick_profile(monkeypatch):
     monkeypatch.chdir(ROOT)
-    quick = workbook.load_profile("quick")
+    quick = load_profile("quick")
     for path in NOTEBOOKS:
-        defaults = workbook.defaults(path)
+        defaults = notebooks.defaults(path)
         assert defaults.get("profile", "quick") == "quick"
-        for name, value in quick.get(workbook.section(path), {}).items():
+        for name, value in quick.get(notebooks.section(path), {}).items():
             assert defaults[name] == value, f"{path.stem}: {name}"
 
 

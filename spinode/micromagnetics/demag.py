@@ -14,7 +14,8 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 from numba import njit
-from rocket_fft import c2c, c2r, r2c  # SciPy's transforms, for compiled code
+
+from spinode.micromagnetics.transforms import KEPT, c2c, c2r, r2c
 
 MU0 = 4e-7 * np.pi
 
@@ -158,7 +159,7 @@ def _multiply(spectra, field):
             field[2, j, i] = zz[j, i] * z
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=KEPT, nogil=True, error_model="numpy")
 def remote_at(m, kernel, out):
     """Write the remote field in T to ``out``, shape (3, ny, nx) as ``m``; for `Demag.kernel`."""
     spectra, scale, rows, spectrum, padded = kernel

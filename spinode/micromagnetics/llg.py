@@ -16,6 +16,7 @@ from numba import njit
 
 from spinode.micromagnetics.demag import MU0, Demag, newell, remote_at
 from spinode.micromagnetics.field import ONE, Film, Texture, span_of, torque_field_at
+from spinode.micromagnetics.transforms import KEPT
 
 GAMMA = 1.7595e11  # rad / (T s), MuMax3's value
 
@@ -98,7 +99,7 @@ def _steps(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
     return m, p, q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=KEPT, nogil=True, error_model="numpy")
 def _advance(
     m, history, newest, weights, kernel, applied, span, edge, a, d, k, alpha, dt, texture, buffers
 ):

@@ -97,7 +97,7 @@ def identify(
             f"interpolation must be one of auto, {', '.join(INTERPOLATIONS)}, "
             f"not {interpolation!r}."
         )
-    records = as_list(records)
+    records = recordings.in_common_units(as_list(records), [output, *inputs])
     spacing = recordings.check(records, output, inputs)
     model = LatentODE(
         output=recordings.channel(records, output),

@@ -12,11 +12,29 @@ import numpy as np
 import xarray as xr
 
 from spinode.errors import InputError
+from spinode.neural_ode.measured import in_units_of
 from spinode.neural_ode.stages import StageInputs
 from spinode.neural_ode.variable_projection import Window
 from spinode.trajectory import Channel, spacing_of
+from spinode.units import in_units
 
 _FEWEST = 50
+
+
+def in_common_units(records: list[xr.Dataset], names: Sequence[str]) -> list[xr.Dataset]:
+    """Return records with time in seconds, and variables in the units of the first record.
+
+    Raises
+    ------
+    InputError
+        If units of a record are those of something else.
+    """
+    units = {
+        name: str(records[0][name].attrs.get("units", ""))
+        for name in names
+        if records and name in records[0]
+    }
+    return [in_units(record, units) for record in records]
 
 
 def check(records: list[xr.Dataset], output: str, inputs: Sequence[str]) -> float:
@@ -95,6 +113,7 @@ def window(model, record: xr.Dataset, interpolation: str) -> Window:
     record : Dataset
     interpolation : {"held", "linear", "cubic"}
     """
+    record = in_units_of(model, record, unnamed=model.output.name)
     source = StageInputs(model, record, start=float(record.time[0]), interpolation=interpolation)
     samples = record.sizes["time"]
     stages = np.ascontiguousarray(model.normalize_inputs(source.between(0, samples - 1)))
