@@ -1,5 +1,6 @@
 """Designs of a reservoir: knobs, search, gradients, and who judges."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -7,11 +8,13 @@ import pandas as pd
 import pytest
 import torch
 
-from spinode import load_model
+from spinode import forecast, load_model
 from spinode.design import gradient, search
+from spinode.design.active import Recorded, learn_on
 from spinode.design.judges import ask_micromagnetics, ask_twin, beyond
 from spinode.design.knobs import Design, Knobs, authors_design
 from spinode.design.problem import Problem
+from spinode.devices.drives import HeldSequence
 from spinode.devices.protocols import ONE_SKYRMION
 from spinode.errors import InputError, SpinodeError
 from spinode.reservoir.readout import gaussian_mask, multiplex
@@ -245,6 +248,37 @@ def test_micromagnetics_answers_as_the_twin_does(twin, tmp_path):
     again = ask_micromagnetics(twin, device, design, z, path)
     np.testing.assert_array_equal(again.states, physics.states)
     assert path.stat().st_mtime_ns == before
+
+
+def test_a_twin_learns_where_the_search_has_ended(twin):
+    """A student that knows gentle drives learns what its teacher does under strong ones."""
+    student = copy.deepcopy(twin)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.add_(0.01 * torch.randn(parameter.shape, generator=generator).double())
+    rest = np.full(twin.k, twin.output.offset)
+
+    def recorded(seed, strength):
+        values = np.random.default_rng(seed).uniform(-strength, strength, 40)
+        drive = HeldSequence(values, hold=10e-12)
+        return Recorded(forecast(twin, drive, initial=rest), drive)
+
+    def error(model, one):
+        found = forecast(model, one.drive, initial=rest).mz
+        return float(np.sqrt(np.mean((found - one.trajectory.mz) ** 2)))
+
+    old, new = recorded(1, 0.1), recorded(2, 0.4)
+    before = [parameter.clone() for parameter in student.parameters()]
+    better, history = learn_on(student, [old, new], steps=4)
+    assert history.train_mse.values.min() < 0.1 * history.train_mse.values[0]
+    for one in (old, new, recorded(3, 0.3)):
+        assert error(better, one) < 0.4 * error(student, one)
+    assert all(map(torch.equal, before, student.parameters()))
+    strongest = new.drive.levels
+    assert better.trained_range["Ku"] == (strongest.min(), strongest.max())
+    with pytest.raises(InputError, match="nothing to learn on"):
+        learn_on(student, [])
 
 
 def test_bad_knobs():

@@ -14,8 +14,6 @@ from spinode.workflow.notebooks import defaults
 ROOT = Path(__file__).resolve().parent.parent
 # Tutorials are for playing: a name may change there while one reads on.
 NOTEBOOKS = sorted([*(ROOT / "notebooks").glob("*.py"), *(ROOT / "notebooks/sweeps").glob("*.py")])
-# Notebooks in which names are still to be told apart.
-REBINDING = set()
 # What a picture is drawn on: every picture has its own.
 CANVAS = {"figure", "ax", "axes", "panel", "panels", "handles", "labels", "layout"}
 
@@ -64,7 +62,7 @@ def code_of(path):
 def test_a_name_means_one_thing(path):
     counts = bound(statement for cell in code_of(path) for statement in cell.body)
     rebound = sorted(name for name, count in counts.items() if count > 1 and name not in CANVAS)
-    assert not rebound or path.stem in REBINDING, f"bound more than once: {rebound}"
+    assert not rebound, f"bound more than once: {rebound}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -81,7 +79,7 @@ def test_cells_can_be_run_again(path):
                     func=ast.Attribute(value=ast.Name(id=name), attr="append" | "extend")
                 ):
                     grown += [name] if name not in own else []
-    assert not grown or path.stem in REBINDING, f"grow when their cell is run again: {grown}"
+    assert not grown, f"grow when their cell is run again: {grown}"
 
 
 def outside_functions(node):

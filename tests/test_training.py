@@ -20,11 +20,12 @@ from spinode.devices.drives import HeldSequence
 from spinode.errors import InputError
 from spinode.neural_ode import _derivatives, _kernels, descent, gradients, model_file, training
 from spinode.neural_ode import checkpoint as checkpoints
+from spinode.neural_ode._solver import free_forecast
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.seeds import fit_seeds
-from spinode.neural_ode.stretch import free_forecast, stretch_of
+from spinode.neural_ode.stretch import stretch_of
 from spinode.trajectory import Channel
 
 ROOT = Path(__file__).resolve().parent.parent

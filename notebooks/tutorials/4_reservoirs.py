@@ -133,6 +133,13 @@ check("4.1", exercise_1)
 #
 # We let a neural ODE stand in for the skyrmion, as the paper does. It is trained here and now, on a
 # short simulation with cells of 2 nm (tutorials 1 to 3 say how and why).
+#
+# A word of warning about such a stand-in, or *twin*. It knows the device where it was trained, and
+# nothing tells it where that ends: driven harder than ever before, it answers as quickly, with as
+# many digits, and may be wrong. Whoever *searches* with it is led there, as the answers that look
+# best are likely those whose error flatters. So never trust a twin at the edge of its data: stay
+# inside, or simulate there and train it again, and let the device have the last word. Notebook 12
+# does all three.
 
 # %%
 spacing, hold = ONE_SKYRMION.learning.sample_spacing, ONE_SKYRMION.reservoir.hold

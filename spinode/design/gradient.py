@@ -47,7 +47,7 @@ def descend(
     problem: Problem,
     *,
     steps: int = 100,
-    rate: float = 0.02,
+    rate: float = 0.06,
     seconds: float = np.inf,
     report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Descent:
@@ -64,7 +64,8 @@ def descend(
     steps : int
         Designs to try.
     rate : float
-        Change of a value in a step, at first; it falls to a tenth of it along a cosine.
+        Change of a value in a step, at first, as a part of the root mean square of all values; it
+        falls to a tenth of that along a cosine.
     seconds : float
         When to stop in any case.
     report : callable
@@ -80,6 +81,7 @@ def descend(
     sizes = samples_of(design, model.sample_spacing)
     names = ("static", "present") + (("delayed",) if design.delay else ())
     values = {name: torch.tensor(getattr(design, name), requires_grad=True) for name in names}
+    rate *= float(np.sqrt(np.mean([getattr(design, name) ** 2 for name in names])))
     optimizer = torch.optim.Adam(values.values(), lr=rate, betas=(0.8, 0.95))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, rate / 10)
     best, least = design, np.inf

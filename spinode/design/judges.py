@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from spinode.design.active import Recorded
 from spinode.design.knobs import Design
 from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import HeldSequence
@@ -15,7 +16,6 @@ from spinode.errors import InputError, SpinodeError
 from spinode.micromagnetics.kept import simulate_once
 from spinode.neural_ode.held import held_forecast
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.refit import Recorded
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def ask_micromagnetics(
                 f"the skyrmion was lost {run.attrs['annihilation']:g} s into {file.name}; drive it "
                 "less hard."
             )
-        recordings.append(Recorded(run, drive, (0, run.sizes["time"])))
+        recordings.append(Recorded(run, drive))
         output = model.output.normalize(run[model.output.name].values)
         states.append(read(output, values.shape, every, moment))
         excess = max(excess, beyond(model, values, output))

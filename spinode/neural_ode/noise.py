@@ -17,6 +17,7 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from spinode.errors import InputError
+from spinode.neural_ode._solver import delayed_inputs, torch_step
 from spinode.neural_ode.measured import measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
@@ -155,10 +156,7 @@ def transitions(
         raise InputError(f"the trajectory's {model.output.name} holds NaN; cut or repair it.")
     source = StageInputs(model, trajectory, start=float(trajectory.time[0]), interpolation="linear")
     thirds = model.normalize_inputs(source.between(0, len(output) - 1))
-    # Row m holds every input's delays at third m of a sample.
-    rows = len(thirds) - 3 * (k - 1)
-    delayed = np.stack([thirds[3 * j : 3 * j + rows] for j in range(k)], axis=-1)
-    delayed = delayed.reshape(rows, -1)
+    delayed = delayed_inputs(thirds, k)
     steps = len(output) - k
     driven = np.stack([delayed[stage : stage + 3 * steps : 3] for stage in range(4)])
     return delay_embed(output, k)[:-1], driven, output[k:]
@@ -200,12 +198,7 @@ def expectations(
 
 def one_step(model: SpinODE, state: torch.Tensor, driven: torch.Tensor) -> torch.Tensor:
     """Return the state one step later (3/8 rule), given the inputs at its four stages."""
-    step = model.step
-    k1 = model(state, driven[0])
-    k2 = model(state + step / 3 * k1, driven[1])
-    k3 = model(state + step * (k2 - k1 / 3), driven[2])
-    k4 = model(state + step * (k1 - k2 + k3), driven[3])
-    return state + step / 8 * (k1 + 3 * (k2 + k3) + k4)
+    return torch_step(lambda stage, y: model(y, driven[stage]), state, model.step)
 
 
 def langevin_strength(steps: xr.Dataset) -> Estimate:

@@ -35,7 +35,7 @@ from torch import nn
 from tqdm import tqdm
 
 from spinode.errors import InputError
-from spinode.neural_ode import _kernels, model_file
+from spinode.neural_ode import _kernels, _solver, model_file
 from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.noise import expectations, kick_variance, one_step, transitions
@@ -44,8 +44,6 @@ from spinode.trajectory import label
 
 _FORMAT = "spinode diffusion 2"
 _CHUNK = 200_000  # steps between two looks at the inputs: some 30 MB
-# A simulation may leave the trained range of the output by this part of its width.
-_MARGIN = 0.5
 
 
 class NeuralSDE(nn.Module):
@@ -291,7 +289,7 @@ def simulate(
     output[:k] = state
     networks = [_kernels.padded(_layers(net), dtype) for net in (model.f, sde.diffusion)]
     generator = np.random.default_rng(seed)
-    low, high = map(dtype, _bounds(model))
+    low, high = map(dtype, model.bounds)
     for first in range(0, output.size - k, _CHUNK):
         last = min(first + _CHUNK, output.size - k)
         stages = model.normalize_inputs(source.between(first, last + k - 1)).astype(dtype)
@@ -319,19 +317,11 @@ def _layers(network: nn.Sequential) -> tuple[np.ndarray, ...]:
     return w1.T, b1, w2.T, b2, w3, b3
 
 
-def _bounds(model: SpinODE) -> tuple[float, float]:
-    """Return the normalized range beyond which a simulation has gone astray."""
-    if model.output.name not in model.trained_range:
-        return -1e6, 1e6  # only to catch what blows up: the trained range is unknown
-    low, high = map(model.output.normalize, model.trained_range[model.output.name])
-    return low - _MARGIN * (high - low), high + _MARGIN * (high - low)
-
-
 @njit(**_kernels.COMPILE)
 def _integrate(drift, diffusion, step, state, stages, kicks, low, high, kept):
     """Fill ``kept`` with the samples that follow ``state``; return how many are in range.
 
-    ``stages`` holds the inputs at every third of a sample, as for `_kernels.integrate`; ``kicks``
+    ``stages`` holds the inputs at every third of a sample, as for `_solver.integrate`; ``kicks``
     are standard normal.
     """
     k, driven = state.size, stages.shape[1]
@@ -340,22 +330,22 @@ def _integrate(drift, diffusion, step, state, stages, kicks, low, high, kept):
     slopes = np.zeros((4, k), state.dtype)
     seen = np.zeros(diffusion[0].shape[0], state.dtype)
     g1, g2 = np.zeros_like(diffusion[1]), np.zeros_like(diffusion[3])
-    log_spread = np.zeros(1, state.dtype)
+    log_spread, newest = np.zeros(1, state.dtype), np.zeros(1, state.dtype)
     for n in range(kept.size):
         for stage in range(4):
-            _kernels.stage_state(stage, state, step, slopes, x)
-            _kernels.stage_inputs(stages, n, stage, k, x[k:])
+            _solver.stage_state(stage, state, step, slopes, x)
+            _solver.stage_inputs(stages, n, stage, k, x[k:])
             _kernels.evaluate(drift, x, h1, h2, slopes[stage])
             if stage == 0:
                 seen[: x.size] = x
         for q in range(driven):
             seen[x.size + q] = stages[3 * (n + k), q]
         _kernels.evaluate(diffusion, seen, g1, g2, log_spread)
-        newest = state[k - 1]
+        newest[0] = state[k - 1]
         for i in range(k - 1):
             state[i] = state[i + 1]
-        slope = slopes[0, k - 1] + 3 * (slopes[1, k - 1] + slopes[2, k - 1]) + slopes[3, k - 1]
-        state[k - 1] = newest + step / 8 * slope + np.exp(log_spread[0]) * kicks[n]
+        _solver.advance(newest, step, slopes[:, k - 1 :])
+        state[k - 1] = newest[0] + np.exp(log_spread[0]) * kicks[n]
         if not low <= state[k - 1] <= high:
             return n
         kept[n] = state[k - 1]

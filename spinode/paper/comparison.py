@@ -46,7 +46,7 @@ class ResultMissing(SpinodeError):
 
 
 def read_results(folder: Path) -> Results:
-    """Return all metrics in ``results/<profile>``, by the names of their files."""
+    """Return all metrics in a folder such as ``results/<profile>``, by their files' names."""
     return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
 
 
@@ -132,7 +132,8 @@ def compare(root: Path, profiles: Iterable[str] = PROFILES) -> pd.DataFrame:
     ResultMissing
         If a profile lacks a number that the claim does not say may be absent.
     """
-    results = {name: read_results(root / "results" / name) for name in profiles}
+    measured = read_results(root / "results")  # by benchmarks, for all profiles
+    results = {name: measured | read_results(root / "results" / name) for name in profiles}
     rows = [
         row
         for claim in claims()
