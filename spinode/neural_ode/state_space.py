@@ -13,6 +13,9 @@ import numpy as np
 
 from spinode.neural_ode import _sensitivities
 
+# Length of the weights into a new neuron: it begins little bent, and training bends it further.
+_REACH = 0.3
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -102,8 +105,8 @@ class Shape:
         def drawn(old, neurons):
             more = neurons - old.shape[1]
             directions = generator.normal(size=(self.columns, more))
-            directions /= np.linalg.norm(directions[:-1], axis=0)
-            directions[-1] = generator.uniform(-1, 1, size=more)
+            directions *= _REACH / np.linalg.norm(directions[:-1], axis=0)
+            directions[-1] = generator.uniform(-_REACH, _REACH, size=more)
             return np.concatenate([old, directions], axis=1)
 
         grown = np.zeros((self.states, width - self.width))
