@@ -20,6 +20,7 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from spinode.neural_ode.state_space import Shape, simulate
 from spinode.neural_ode.variable_projection import VariableProjection, Window
@@ -129,7 +130,8 @@ def main():
     times = {"ours": [], "jax": []}
     for _ in range(arguments.rounds):
         begin = time.perf_counter()
-        mine = ours()
+        with threadpool_limits(1, "blas"):
+            mine = ours()
         times["ours"].append(time.perf_counter() - begin)
         begin = time.perf_counter()
         other = theirs(weights, firsts)

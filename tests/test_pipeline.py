@@ -131,7 +131,7 @@ DISTRIBUTIONS = {
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("spinode", ["archive", "baselines", "book", "speech"]),
+        ("spinode", ["archive", "baselines", "book", "devices", "speech"]),
         ("notebooks", []),
         ("benchmarks", ["bench"]),
         ("tests", ["test", "baselines", "book", "browser"]),

@@ -23,10 +23,12 @@ from spinode.neural_ode.variable_projection import Window
 from spinode.provenance import code_version
 
 _CODE = code_version(f"import {__name__}")
-_MOST_STATES, _WIDTHS = 8, (8, 16, 24)
+_MOST_STATES, _WIDTHS = 10, (8, 16, 24)
 _RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
+# Ridge on what goes into gently bent neurons, and how many times that on what comes out it is.
+_SMOOTH, _SMOOTH_INNER = 1e-6, 1e3
 _FIRST_RIDGE, _FIRST_RIDGE_SHORT = 1e-6, 1e-4
-_POLISH, _POLISH_SHORT = 10, 60
+_POLISH = 10
 
 
 class Choice:
@@ -141,7 +143,19 @@ class Choice:
             chosen = self._best_ridge(chosen)
         if wanted.width is None:
             chosen = self._climb(chosen, "width", _WIDTHS[1:], patience=1, go_on=True)
+        if wanted.ridge is None and not short:
+            chosen = self._smoother(chosen)
         return chosen
+
+    def _smoother(self, chosen: Candidate) -> Candidate:
+        """Return a candidate of gently bent neurons, unless it does worse.
+
+        Little goes into each neuron and much may come out, so that the network is close to a
+        polynomial of low degree, which goes on more surely beyond what the record shows.
+        """
+        smooth = replace(chosen, ridge=_SMOOTH / _SMOOTH_INNER, inner=_SMOOTH_INNER)
+        self.pilot(smooth)
+        return chosen if self._better(chosen, smooth) else smooth
 
     def _climb(
         self, first: Candidate, name: str, values, patience: int = 2, go_on: bool = False
@@ -162,18 +176,12 @@ class Choice:
 
     def _neighbours(self, chosen: Candidate) -> Candidate:
         """Return the best number of states around the linear one."""
-        best = chosen
-        for n in range(chosen.states + 1, _MOST_STATES + 1):
-            more = replace(chosen, states=n)
-            self.pilot(more)
-            if not self._better(more, best):
-                break
-            best = more
+        best = self._climb(chosen, "states", range(chosen.states + 1, _MOST_STATES + 1))
         if best == chosen:
             for n in range(chosen.states - 1, 0, -1):
                 fewer = replace(chosen, states=n)
-                self.pilot(fewer)
-                if self._better(best, fewer):
+                # Fewer must do no worse: blocks of a short record tell little apart.
+                if self.pilot(fewer).typical > self.tried[best].typical:
                     break
                 best = fewer
         return best
@@ -205,12 +213,13 @@ class Choice:
         everything = pilots.records(candidate.interpolation)
         shape = Shape(candidate.states, everything[0].stages.shape[1], candidate.width)
         with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
-            options = {"ridge": candidate.ridge, "bar": bar}
-            starts = [(row[0], row[1:]) for row in tried.models]
-            error, polish = tried.typical, ((WINDOW, _POLISH_SHORT),)
-            if not pilots.is_short(candidate.interpolation):
-                ((step, weights),) = starts
-                polish = ((WINDOW, _POLISH),)
+            options = {"ridge": candidate.ridge, "inner": candidate.inner, "bar": bar}
+            error = tried.typical
+            if pilots.is_short(candidate.interpolation):
+                starts, plan = pilots.starts(candidate), pilots.plan(True, candidate.inner)
+            else:
+                step, weights = tried.models[0][0], tried.models[0][1:]
+                plan = ((WINDOW, _POLISH),)
                 if candidate.width > 0:
                     fitted, held = pilots.long_split(candidate.interpolation)
                     done = train(
@@ -225,10 +234,11 @@ class Choice:
                         resume=self._final,
                         **options,
                     )
-                    starts, error = [(step, done.weights)], done.error
+                    weights, error = done.weights, done.error
+                starts = [(weights, step)]
             trained = [
-                (train(shape, weights, step, everything, None, plan=polish, **options), step)
-                for step, weights in starts
+                (train(shape, weights, step, everything, None, plan=plan, **options), step)
+                for weights, step in starts
             ]
             done, step = min(trained, key=lambda one: one[0].error)
         return replace(

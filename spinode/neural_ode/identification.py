@@ -23,7 +23,7 @@ from spinode.neural_ode.stages import INTERPOLATIONS
 from spinode.neural_ode.state_space import Shape
 
 #: Most Levenberg-Marquardt steps of the last training; the held-out pieces end most sooner.
-STEPS = 300
+STEPS = 400
 
 
 def identify(

@@ -16,15 +16,16 @@ import numpy as np
 
 from spinode.neural_ode import linear, records
 from spinode.neural_ode.forecast import cores
-from spinode.neural_ode.latent_training import HeldOut, Trained, train
+from spinode.neural_ode.latent_training import INNER, HeldOut, Trained, train
 from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
 
 # Records of no more samples than this are cross-validated; of longer ones a part is held out.
 SHORT = 4000
 # Each of the folds holds out two blocks, so that a rare event rarely lies in both.
-_FOLDS, _BLOCKS, _SHORT_STARTS = 4, 8, 3
+_FOLDS, _BLOCKS, _SHORT_STARTS, _LAST_STARTS = 4, 8, 3, 5
 _LONG_BLOCKS, _LONG_EVERY = 18, 6
+_SHORTEST_BLOCK = 60
 # Of longer records, so many samples are enough to choose by.
 _PILOT, _PILOT_HELD = 16_000, 6000
 #: Samples in a window of the last training.
@@ -32,18 +33,26 @@ WINDOW = 1000
 _SHORT_WINDOW, _STEPS, _SHORT_STEPS = 225, 25, 60
 # The length of a block (samples) whose residuals are one piece of evidence.
 _EVIDENCE = 30
+# Length of what goes into a neuron at the start. One of a short record may bend at once.
+_REACH, _SHORT_REACH = 0.3, 1.0
+# Gently bent neurons take long to find their way.
+_SMOOTH_STEPS = 150
 _ORDERS = (6, 12, 24, 48, 96)
 _LINEAR_STARTS, _LINEAR_STEPS = 4, 25
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is to be chosen; None where it is open."""
+    """What is to be chosen; None where it is open.
+
+    ``ridge`` lies on the weights out of the neurons, ``inner`` times it on those into them.
+    """
 
     states: int | None = None
     width: int | None = None
     ridge: float | None = None
     interpolation: str | None = None
+    inner: float = INNER
 
 
 @dataclass
@@ -121,7 +130,9 @@ class Pilots:
         """Return pairs of what pilots are fitted to and what they are scored on."""
         if self.is_short(interpolation):
             data = self.records(interpolation)
-            return [records.hold_out(data, _BLOCKS, _FOLDS, first) for first in range(_FOLDS)]
+            shortest = min(len(record) for record in data)
+            blocks = _BLOCKS if shortest >= _BLOCKS * _SHORTEST_BLOCK else _FOLDS
+            return [records.hold_out(data, blocks, _FOLDS, first) for first in range(_FOLDS)]
         fitted, held = self.long_split(interpolation)
         pieces = max(WINDOW, 4 * self.burn_in)
         return [
@@ -129,12 +140,14 @@ class Pilots:
         ]
 
     def linear_model(
-        self, states: int, interpolation: str, split: int
+        self, states: int, interpolation: str, split: int | None
     ) -> tuple[Shape, np.ndarray, float]:
-        """Return shape, weights and step of the best linear model of a split."""
+        """Return shape, weights and step of the best linear model of a split, or of everything."""
         key = (states, interpolation, split)
         if key not in self._linear:
-            fitted = self.splits(interpolation)[split][0]
+            fitted = self.records(interpolation)
+            if split is not None:
+                fitted = self.splits(interpolation)[split][0]
             if key[1:] not in self._arx:
                 longest = max(len(record) for record in fitted)
                 inputs = fitted[0].stages.shape[1]
@@ -183,7 +196,7 @@ class Pilots:
         how = candidate.interpolation
         splits, short = self.splits(how), self.is_short(how)
         starts = _SHORT_STARTS if short else 1
-        plan = self._plan(short)
+        plan = self.plan(short, candidate.inner)
         if before is not None:
             plan = plan[-1:] if short else ((WINDOW, _STEPS),)
         inputs = self.records(how)[0].stages.shape[1]
@@ -195,13 +208,11 @@ class Pilots:
             else:
                 step, *weights = before[1].models[number * starts + start]
                 shape = Shape(candidate.states, inputs, before[0].width)
-            shape, weights = shape.widened(
-                np.array(weights), candidate.width, 0, self._seed + 1000 * start
-            )
+            shape, weights = self._widened(shape, np.array(weights), candidate, start)
             scored = HeldOut(held, self.burn_in)
             done = train(
                 shape, weights, step, fitted, None if short else scored,
-                plan=plan, ridge=candidate.ridge,
+                plan=plan, ridge=candidate.ridge, inner=candidate.inner,
             )  # fmt: skip
             if short:
                 done.squares.append(scored.squares(shape, done.weights, step))
@@ -221,10 +232,27 @@ class Pilots:
         models = [np.append(step, one.weights) for one, step in done]
         return Tried(np.concatenate(squares), np.stack(models))
 
-    def _plan(self, short: bool) -> tuple[tuple[int, int], ...]:
+    def starts(self, candidate: Candidate) -> list[tuple[np.ndarray, float]]:
+        """Return weights and steps of all starts of a short record's last training."""
+        shape, weights, step = self.linear_model(candidate.states, candidate.interpolation, None)
+        if candidate.width == 0:
+            return [(weights, step)]
+        return [
+            (self._widened(shape, weights, candidate, start)[1], step)
+            for start in range(_LAST_STARTS)
+        ]
+
+    def _widened(
+        self, shape: Shape, weights: np.ndarray, candidate: Candidate, start: int
+    ) -> tuple[Shape, np.ndarray]:
+        reach = _SHORT_REACH if self.is_short(candidate.interpolation) else _REACH
+        return shape.widened(weights, candidate.width, 0, self._seed + 1000 * start, reach)
+
+    def plan(self, short: bool, inner: float) -> tuple[tuple[int, int], ...]:
+        """Return windows and steps of a training that begins with a linear model."""
         # A window must be long enough that its first state does not explain it.
         length = max(4 * self.lasting, _SHORT_WINDOW)
-        last = _SHORT_STEPS if short else _STEPS
+        last = _SHORT_STEPS if short else _STEPS if inner <= INNER else _SMOOTH_STEPS
         if length <= WINDOW / 2:
             return ((int(length), _STEPS), (WINDOW, last))
         return ((WINDOW, _STEPS + last),)
