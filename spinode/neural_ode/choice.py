@@ -25,8 +25,6 @@ from spinode.provenance import code_version
 _CODE = code_version(f"import {__name__}")
 _MOST_STATES, _WIDTHS = 10, (8, 16, 24)
 _RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
-# Ridge on what goes into gently bent neurons, and how many times that on what comes out it is.
-_SMOOTH, _SMOOTH_INNER = 1e-6, 1e3
 _FIRST_RIDGE, _FIRST_RIDGE_SHORT = 1e-6, 1e-4
 _POLISH = 10
 
@@ -118,6 +116,9 @@ class Choice:
             self.linear = chosen
             if wanted.width != 0:
                 chosen = self._network(chosen)
+                linear = self.pilot(self.linear).typical
+                if wanted.width is None and self.tried[chosen].typical >= linear:
+                    chosen = self.linear
             self.chosen = chosen
             for one in (self.linear, chosen):
                 self.pilot(one)
@@ -143,19 +144,7 @@ class Choice:
             chosen = self._best_ridge(chosen)
         if wanted.width is None:
             chosen = self._climb(chosen, "width", _WIDTHS[1:], patience=1, go_on=True)
-        if wanted.ridge is None and not short:
-            chosen = self._smoother(chosen)
         return chosen
-
-    def _smoother(self, chosen: Candidate) -> Candidate:
-        """Return a candidate of gently bent neurons, unless it does worse.
-
-        Little goes into each neuron and much may come out, so that the network is close to a
-        polynomial of low degree, which goes on more surely beyond what the record shows.
-        """
-        smooth = replace(chosen, ridge=_SMOOTH / _SMOOTH_INNER, inner=_SMOOTH_INNER)
-        self.pilot(smooth)
-        return chosen if self._better(chosen, smooth) else smooth
 
     def _climb(
         self, first: Candidate, name: str, values, patience: int = 2, go_on: bool = False
@@ -213,10 +202,10 @@ class Choice:
         everything = pilots.records(candidate.interpolation)
         shape = Shape(candidate.states, everything[0].stages.shape[1], candidate.width)
         with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
-            options = {"ridge": candidate.ridge, "inner": candidate.inner, "bar": bar}
+            options = {"ridge": candidate.ridge, "bar": bar}
             error = tried.typical
             if pilots.is_short(candidate.interpolation):
-                starts, plan = pilots.starts(candidate), pilots.plan(True, candidate.inner)
+                starts, plan = pilots.starts(candidate), pilots.plan(short=True)
             else:
                 step, weights = tried.models[0][0], tried.models[0][1:]
                 plan = ((WINDOW, _POLISH),)

@@ -16,8 +16,8 @@ from spinode.neural_ode.variable_projection import VariableProjection, Window, t
 _FLAT_STEPS, _FLAT = 4, 2e-4
 # ... or when so many steps brought nothing on the held-out pieces.
 _PATIENCE = 15
-#: How much of the ridge what goes into the neurons gets, unless told otherwise.
-INNER = 0.1
+# How much of the ridge what goes into the neurons gets.
+_INNER = 0.1
 #: (samples in a window, steps)
 Plan = Sequence[tuple[int, int]]
 
@@ -46,11 +46,11 @@ class Trained:
     firsts: np.ndarray
 
 
-def ridge_of(shape: Shape, ridge: float, inner: float) -> np.ndarray:
-    """Return the ridge of each weight: of what leaves the neurons, ``inner`` times it inside."""
+def ridge_of(shape: Shape, ridge: float) -> np.ndarray:
+    """Return the ridge of each weight: of what leaves the neurons, and a tenth on what enters."""
     groups = shape.groups()
     leaving, entering = np.isin(groups, (1, 4)), np.isin(groups, (0, 3))
-    return ridge * (leaving + inner * entering)
+    return ridge * (leaving + _INNER * entering)
 
 
 class HeldOut:
@@ -89,7 +89,6 @@ def train(
     *,
     plan: Plan,
     ridge: float,
-    inner: float = INNER,
     free: np.ndarray | None = None,
     patient: bool = False,
     bar: tqdm | None = None,
@@ -107,7 +106,7 @@ def train(
         Scored before the first step and after each.
     plan : sequence of (int, int)
         Samples in a window and most steps, of each stage.
-    ridge, inner : float
+    ridge : float
         See `ridge_of`.
     free : array of bool, optional
         Weights to fit; by default all.
@@ -121,7 +120,7 @@ def train(
         Such a state, from which to go on.
     """
     flat_part, patience = (_FLAT / 20, 3 * _PATIENCE) if patient else (_FLAT, _PATIENCE)
-    penalty = ridge_of(shape, ridge, inner)
+    penalty = ridge_of(shape, ridge)
     free = np.ones(shape.weights, bool) if free is None else free
     state = {"stage": 0, "taken": 0, "weights": weights, "best": weights, "least": np.inf}
     state |= {"firsts": None, "damping": 1e-2, "growth": 2.0, "scales": None, "stale": 0}

@@ -16,7 +16,7 @@ import numpy as np
 
 from spinode.neural_ode import linear, records
 from spinode.neural_ode.forecast import cores
-from spinode.neural_ode.latent_training import INNER, HeldOut, Trained, train
+from spinode.neural_ode.latent_training import HeldOut, Trained, train
 from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
 
@@ -33,26 +33,20 @@ WINDOW = 1000
 _SHORT_WINDOW, _STEPS, _SHORT_STEPS = 225, 25, 60
 # The length of a block (samples) whose residuals are one piece of evidence.
 _EVIDENCE = 30
-# Length of what goes into a neuron at the start. One of a short record may bend at once.
-_REACH, _SHORT_REACH = 0.3, 1.0
-# Gently bent neurons take long to find their way.
-_SMOOTH_STEPS = 150
+# Length of what goes into a neuron at the start: it bends little, and training bends it further.
+_REACH = 0.3
 _ORDERS = (6, 12, 24, 48, 96)
 _LINEAR_STARTS, _LINEAR_STEPS = 4, 25
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is to be chosen; None where it is open.
-
-    ``ridge`` lies on the weights out of the neurons, ``inner`` times it on those into them.
-    """
+    """What is to be chosen; None where it is open."""
 
     states: int | None = None
     width: int | None = None
     ridge: float | None = None
     interpolation: str | None = None
-    inner: float = INNER
 
 
 @dataclass
@@ -196,7 +190,7 @@ class Pilots:
         how = candidate.interpolation
         splits, short = self.splits(how), self.is_short(how)
         starts = _SHORT_STARTS if short else 1
-        plan = self.plan(short, candidate.inner)
+        plan = self.plan(short)
         if before is not None:
             plan = plan[-1:] if short else ((WINDOW, _STEPS),)
         inputs = self.records(how)[0].stages.shape[1]
@@ -212,7 +206,7 @@ class Pilots:
             scored = HeldOut(held, self.burn_in)
             done = train(
                 shape, weights, step, fitted, None if short else scored,
-                plan=plan, ridge=candidate.ridge, inner=candidate.inner,
+                plan=plan, ridge=candidate.ridge,
             )  # fmt: skip
             if short:
                 done.squares.append(scored.squares(shape, done.weights, step))
@@ -245,14 +239,13 @@ class Pilots:
     def _widened(
         self, shape: Shape, weights: np.ndarray, candidate: Candidate, start: int
     ) -> tuple[Shape, np.ndarray]:
-        reach = _SHORT_REACH if self.is_short(candidate.interpolation) else _REACH
-        return shape.widened(weights, candidate.width, 0, self._seed + 1000 * start, reach)
+        return shape.widened(weights, candidate.width, 0, self._seed + 1000 * start, _REACH)
 
-    def plan(self, short: bool, inner: float) -> tuple[tuple[int, int], ...]:
+    def plan(self, short: bool) -> tuple[tuple[int, int], ...]:
         """Return windows and steps of a training that begins with a linear model."""
         # A window must be long enough that its first state does not explain it.
         length = max(4 * self.lasting, _SHORT_WINDOW)
-        last = _SHORT_STEPS if short else _STEPS if inner <= INNER else _SMOOTH_STEPS
+        last = _SHORT_STEPS if short else _STEPS
         if length <= WINDOW / 2:
             return ((int(length), _STEPS), (WINDOW, last))
         return ((WINDOW, _STEPS + last),)
