@@ -54,7 +54,7 @@ def test_bad_files_and_values(tmp_path):
         SpinODE.load(tmp_path / "none.pt")
     for name, content in (("text", b"not a model"), ("empty", b""), ("junk", b"\x80\x02\x8a")):
         (tmp_path / f"{name}.pt").write_bytes(content)
-        with pytest.raises(InputError, match=f"{name}.pt is no saved model"):
+        with pytest.raises(InputError, match=f"{name}.pt is not a saved model"):
             SpinODE.load(tmp_path / f"{name}.pt")
     with pytest.raises(InputError, match="no saved model"):
         SpinODE.load(tmp_path)
