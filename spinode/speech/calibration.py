@@ -28,8 +28,7 @@ from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.model import SpinODE
-from spinode.speech.multiplexing import DRIVE_LIMIT, DRIVE_SPREAD, forecast_states
-from spinode.speech.recognition import recognize
+from spinode.speech.multiplexing import DRIVE_LIMIT, DRIVE_SPREAD
 
 # Between start and a solution, least squares may try what no oscillator can be.
 _FAR = 100.0
@@ -114,24 +113,6 @@ def _device(numbers: np.ndarray, device: NanoOscillator) -> NanoOscillator:
         supercriticality_per_volt=float(per_volt),
         gain=float(gain),
     )
-
-
-def rates_under_noise(
-    twin: SpinODE, played: np.ndarray, levels: Sequence[float], *, seed: int = 0
-) -> np.ndarray:
-    """Return a twin's recognition rates with noise on its drive, shape (levels, N).
-
-    Parameters
-    ----------
-    twin : SpinODE
-    played : object array, shape (speakers, utterances, digits)
-        From `spinode.speech.multiplexing.drives`.
-    levels : sequence of float
-        Standard deviations of the noise (V), joined by lines as in the paper.
-    seed : int
-    """
-    runs = (forecast_states(twin, played, noise=level, seed=seed) for level in levels)
-    return np.array([recognize(states).rate.values for states in runs])
 
 
 def noise_of_rates(
