@@ -104,7 +104,7 @@ def collect(root: Path, profile: str, cache: Path) -> dict[str, Any]:
         "missing": missing,
         "profile": profile,
         "micromagnetics": _seconds_per_ns(results),
-        "noise": results.get("oscillator", {}).get("input_noise", {}).get("held"),
+        "noise": input_noise(results.get("oscillator")),
         "breathing": recordings.breathing_points(),
     }
     if "skyrmion" in models:
@@ -115,6 +115,17 @@ def collect(root: Path, profile: str, cache: Path) -> dict[str, Any]:
         except SpinodeError as error:
             data["recorded_error"] = str(error)
     return data
+
+
+def input_noise(oscillator: Mapping[str, Any] | None) -> dict[str, float] | None:
+    """Return the noise at the input (V) of the oscillator that the page shows, held by samples.
+
+    Parameters
+    ----------
+    oscillator : mapping or None
+        What ``results/<profile>/oscillator.json`` holds, if it is there.
+    """
+    return oscillator["noise"]["cochlear"]["input"]["held"] if oscillator else None
 
 
 def _seconds_per_ns(results: Mapping[str, Any]) -> dict[str, Any] | None:
