@@ -18,4 +18,4 @@ RUN git config --global --add safe.directory /home/reader/spinode \
 ENV PATH="/home/reader/spinode/.venv/bin:$PATH"
 
 EXPOSE 8888
-CMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser"]
+CMD ["spinode", "lab", "--ip=0.0.0.0", "--no-browser"]

@@ -1,6 +1,7 @@
 # make paper   install into .venv and regenerate the results (PROFILE=quick or paper)
 # make test    install if need be and run the tests
 # make long    the tests that take long, too
+# make faults kill, starve and damage jobs at random, and see that no result is wrong
 # make lab     open the notebooks in JupyterLab
 # make book    the book of PROFILE, from its executed notebooks, opened in a browser
 # make lint    check style
@@ -23,7 +24,7 @@ BIN := .venv/bin
 # A process a core; the tests of a file stay together, since some build on one another.
 PARALLEL := -n auto --dist loadfile
 
-.PHONY: help install paper test long lab book lint demo pipeline package clean
+.PHONY: help install paper test long faults lab book lint demo pipeline package clean
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -36,21 +37,24 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -U pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt \
-	  $(PIP_FLAGS) --editable '.[test,lint,archive,package,book,browser,speech,baselines]'
-	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer python >/dev/null
+	  $(PIP_FLAGS) --editable '.[test,lint,archive,package,book,browser,speech,baselines,design]'
 	@touch $@
 
 paper: install
-	@$(BIN)/spinode check
 	@$(if $(PAPER_DATA),$(BIN)/spinode fetch paper --from $(PAPER_DATA),true)
 	@$(if $(FSDD_DATA),$(BIN)/spinode fetch fsdd --from $(FSDD_DATA),true)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE) your_device@$(PROFILE)
+	@$(BIN)/spinode check
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro report@$(PROFILE) your_device@$(PROFILE) \
+	  design@$(PROFILE)
 
 test: install
 	$(BIN)/pytest $(PARALLEL)
 
 long: install
 	$(BIN)/pytest $(PARALLEL) -m 'long or not long'
+
+faults: install
+	$(BIN)/python tests/faults
 
 # SHOW= builds without opening a browser.
 SHOW ?= --open
@@ -70,7 +74,7 @@ package: install
 	$(BIN)/twine check --strict dist/*
 
 lab: install
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab notebooks
+	$(BIN)/spinode lab
 
 pipeline: install
 	$(BIN)/python -m spinode.workflow.pipeline

@@ -103,8 +103,10 @@ plt.show()
 # Dzyaloshinskii-Moriya interaction favours. Drag the slider to see one breathe.
 
 # %%
-frames = pictures["one_skyrmion"].m.sel(component="z")
-frames = frames.assign_coords(time=(frames.time * 1e9).round(4), x=frames.x * 1e9, y=frames.y * 1e9)
+upright = pictures["one_skyrmion"].m.sel(component="z")
+frames = upright.assign_coords(
+    time=(upright.time * 1e9).round(4), x=upright.x * 1e9, y=upright.y * 1e9
+)
 axes_of_frames = {"x": "x", "y": "y", "xlabel": "x (nm)", "ylabel": "y (nm)", "clabel": "mz"}
 frames.rename("mz").hvplot.image(
     groupby="time",
@@ -177,7 +179,7 @@ beginning = trajectories["one_skyrmion"].sel(time=slice(0, 10e-9))
 # %%
 TENSORS = {"mumax3": "micromagnetics", "newell": "exact_demag"}  # and how each is drawn
 table = authors.locate(authors.ONE_SKYRMION_TABLE)
-published, ours, agreement = None, {}, {}
+ours, agreement = {}, {}
 if table:
     published = resample(read_table(table), ONE_SKYRMION.spacing, reference_duration)
     for demag in TENSORS:
@@ -313,3 +315,8 @@ if agreement:
         f"(NRMSE), with the exact demagnetizing tensor to {agreement['newell']:.2%}."
     )
 display(Markdown("\n".join(found)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Noise: when the same drive never gives the same answer](tutorials/5_noise.py) | [All
+# notebooks](README.md) | [Next: Can a network learn a skyrmion's law of motion from one short
+# signal?](02_training.py)

@@ -30,14 +30,14 @@ train_points = None
 cell = 2e-9
 micromagnetic_points = 240
 four_skyrmions_points = 240
-lyapunov_points = 20
-lyapunov_inputs = 2
+lyapunov_points = 12
+lyapunov_inputs = 3
 capacity_points = 3000
 iterations = 2400
 lm_steps = 20
 train = None
 validation = None
-confirmed_points = 200
+confirmed_points = 50
 seed = 0
 
 # %%
@@ -88,8 +88,7 @@ out = outputs(profile)
 DEVICES = {one.name: one for one in (ONE_SKYRMION, FOUR_SKYRMIONS)}
 plan = ONE_SKYRMION.reservoir
 hold, nodes = plan.hold, plan.nodes
-discard = plan.discard if discard is None else discard
-train_points = plan.train if train_points is None else train_points
+settling, training_points = discard or plan.discard, train_points or plan.train
 file = authors.locate(authors.MACKEY_GLASS_SERIES)
 series = np.loadtxt(file)[:points] if file else mackey_glass_series(points)
 task = mackey_glass(series, np.arange(horizons))
@@ -100,17 +99,17 @@ masked = {
 print("series:", "published by the authors" if file else "integrated here", series.shape)
 
 # %%
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.4))
-left.plot(series[:200], color=plots.COLORS["drive"])
-left.set(xlabel="n", ylabel="x(n)", title="the series")
+figure, axes = plt.subplots(1, 2, figsize=(9, 2.4))
+axes[0].plot(series[:200], color=plots.COLORS["drive"])
+axes[0].set(xlabel="n", ylabel="x(n)", title="the series")
 for name, values in masked.items():
     levels = HeldSequence(values[:3]).levels
     edges = hold * 1e9 * np.arange(levels.size + 1)
-    right.stairs(
+    axes[1].stairs(
         levels / 1e6, edges, baseline=None, color=plots.COLORS[name], label=LOOKS[name].label
     )
-right.set(xlabel="time (ns)", ylabel="$K_u$ (MJ/m$^3$)", title="three points, masked")
-right.legend()
+axes[1].set(xlabel="time (ns)", ylabel="$K_u$ (MJ/m$^3$)", title="three points, masked")
+axes[1].legend()
 plt.show()
 
 # %% [markdown]
@@ -202,15 +201,15 @@ for name, run in physics.items():
     if not (learned_here or np.isclose(cell, DEVICES[name].device.cell)):
         continue
     one, count = twins[name], counts[name]
-    states = twin_states(one, masked[name][:count])
-    if states is None:
+    forecasted = twin_states(one, masked[name][:count])
+    if forecasted is None:
         print(f"{name}: the forecast left the trained range; not compared.")
         continue
     truth = one.output.normalize(virtual_nodes(run, "mz", nodes, hold))
     split = count // 10, 6 * count // 10
     same[name] = {
         "micromagnetics": log_curve(truth, *split)[0],
-        "neural_ode": log_curve(states, *split)[0],
+        "neural_ode": log_curve(forecasted, *split)[0],
     }
     agreement[name] = apart(*same[name].values())
     print(f"{name}: mean |difference of log10 NRMSE|, H = 1..40: {agreement[name]:.3f}")
@@ -252,7 +251,7 @@ for name in DEVICES:
         if states is None:
             print(f"{name}, {way}: the forecast left the trained range; no curve for it.")
             continue
-        complete[name][way] = log_curve(states, discard, train_points)
+        complete[name][way] = log_curve(states, settling, training_points)
 
 # %% [markdown]
 # Where the authors' tables of these runs were fetched (140 MB each), or micromagnetics was run
@@ -266,18 +265,18 @@ tables = {
 for name, path in tables.items():
     table = authors.locate(path)
     if table:
-        states = virtual_nodes(resample(read_table(table), hold), "mz", nodes, hold)
-    elif counts[name] > discard + train_points + 1000:
-        states = virtual_nodes(physics[name], "mz", nodes, hold)
+        device_states = virtual_nodes(resample(read_table(table), hold), "mz", nodes, hold)
+    elif counts[name] > settling + training_points + 1000:
+        device_states = virtual_nodes(physics[name], "mz", nodes, hold)
     else:
         continue
-    states = (states - states[0, 0]) / learning.output.scale
-    complete[name]["micromagnetics"] = log_curve(states, discard, train_points)
+    normalized = (device_states - device_states[0, 0]) / learning.output.scale
+    complete[name]["micromagnetics"] = log_curve(normalized, settling, training_points)
 
 network = reservoirpy_nodes().Reservoir(nodes, lr=0.3, sr=1.25, seed=seed)
 references = {"echo_state_network": network.run(series[:, None]), "bare_input": series[:, None]}
 complete["references"] = {
-    name: log_curve(states, discard, train_points) for name, states in references.items()
+    name: log_curve(states, settling, training_points) for name, states in references.items()
 }
 
 # %% [markdown]
@@ -420,8 +419,8 @@ everything.hvplot.line(ylabel="log10 NRMSE", width=850, height=350)
 # A reservoir must forget how it began, or its answers are not worth reading: what happened long ago
 # acts like noise. So a device hears each input four times: as it is, and with its first voltage
 # changed by 1e-4, 1e-3 and 1e-2 of the full scale. How the states come together, or apart, is the
-# largest Lyapunov exponent of the driven device; five inputs (other masks, other stretches of the
-# series) give its error. Negative: the device forgets.
+# largest Lyapunov exponent of the driven device; several inputs (other masks, other stretches of
+# the series) give its error. Negative: the device forgets.
 
 
 # %%
@@ -447,11 +446,16 @@ for name in DEVICES:
         "neural_ode": partial(twin_states, twins[name], hold=hold),
     }
     for way, run in ways.items():
-        found = exponents[name, way] = lyapunov_exponent(run, inputs, workers=2)
-        per_ns = found.exponent / (nodes * hold * 1e9)
-        print(
-            f"{name}, {way}: {found.exponent:.3f} +- {found.error:.3f} a point ({per_ns:.2f} a ns)"
-        )
+        exponents[name, way] = lyapunov_exponent(run, inputs, workers=2)
+rows = {
+    pair: {
+        "a point": one.exponent,
+        "standard error": one.error,
+        "a ns": one.exponent / (nodes * hold * 1e9),
+    }
+    for pair, one in exponents.items()
+}
+display(pd.DataFrame(rows).T.rename(plots.label).style.format("{:.3f}"))
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), sharey=True)
@@ -496,9 +500,9 @@ measures = {"echo_state_network": measured(network.run(noise[:, None]), noise)}
 for name, one in DEVICES.items():
     played = multiplex(noise, gaussian_mask(nodes), one.reservoir.minimum)
     for way, (twin, drive) in drives_of(name).items():
-        states = twin_states(twin, played, hold=hold) if drive is None else None
-        if states is not None:
-            measures[f"{name}_{way}"] = measured(states, noise)
+        recalled = twin_states(twin, played, hold=hold) if drive is None else None
+        if recalled is not None:
+            measures[f"{name}_{way}"] = measured(recalled, noise)
 pd.DataFrame(measures).T.style.format("{:.2f}")
 
 # %% [markdown]
@@ -545,48 +549,68 @@ metrics |= {
 }
 out.write_metrics("mackey_glass", metrics)
 
+
 # %%
-found = [
-    f"{LOOKS[name].label.capitalize()}: over the same {counts[name]} points, the curves of the "
-    f"neural ODE and of micromagnetics differ by {difference:.3f} in log10 NRMSE on average "
-    "(H = 1 to 40)."
-    for name, difference in agreement.items()
-]
-for name, rows in against.items():
-    if "published" in rows:
-        device, emulated = "authors_micromagnetics", rows["published_truncated"]
-        found.append(
-            f"{LOOKS[name].label.capitalize()}: the authors' two curves are {gap[name]:.3f} apart. "
-            f"Their weights, inputs looked up exactly, lie {rows['published'][device]:.3f} from "
-            f"their MuMax3 and {rows['published']['authors_neural_ode']:.3f} from their neural "
-            f"ODE; with their look-up {emulated[device]:.3f} and "
-            f"{emulated['authors_neural_ode']:.3f}."
-        )
-if {"one_skyrmion", "four_skyrmions"} <= against.keys():
-    found.append(
-        "So the gap of one skyrmion in the paper comes from the look-up: looked up exactly, the "
-        "neural ODE predicts as MuMax3 does. That of four skyrmions stays: two delays of the mean "
-        "$m_z$ are not the whole state of four, and what the device remembers beyond them is noise "
-        "to a readout. The neural ODE lacks that noise and predicts better than its device."
+def same_points(name):
+    """Say how near the neural ODE's curve is to micromagnetics' over the same points."""
+    return (
+        f"{LOOKS[name].label.capitalize()}: over the same {counts[name]} points, the curves of the "
+        f"neural ODE and of micromagnetics differ by {agreement[name]:.3f} in log10 NRMSE on "
+        "average (H = 1 to 40)."
     )
-for (name, way), one in exponents.items():
+
+
+def beside_authors(name):
+    """Say how near the authors' weights are to each of their curves, looked up in both ways."""
+    exact, emulated = (against[name][way] for way in ("published", "published_truncated"))
+    device, ode = "authors_micromagnetics", "authors_neural_ode"
+    return (
+        f"{LOOKS[name].label.capitalize()}: the authors' two curves are {gap[name]:.3f} apart. "
+        f"Their weights, inputs looked up exactly, lie {exact[device]:.3f} from their MuMax3 and "
+        f"{exact[ode]:.3f} from their neural ODE; with their look-up {emulated[device]:.3f} and "
+        f"{emulated[ode]:.3f}."
+    )
+
+
+def memory_of(name, way):
+    """Say whether a device forgets how it began."""
     verdict = {True: "forgets how it began", False: "does not forget", None: "is undecided"}
-    found.append(
+    one = exponents[name, way]
+    return (
         f"{LOOKS[name].label.capitalize()}, {LOOKS[way].label}: the largest Lyapunov exponent is "
         f"{one.exponent:.3f} +- {one.error:.3f} a point; it {verdict[one.forgets]}."
     )
 
+
 # %%
+PARAGRAPH = (
+    "So the gap of one skyrmion in the paper comes from the look-up: looked up exactly, the neural "
+    "ODE predicts as MuMax3 does. That of four skyrmions stays: two delays of the mean $m_z$ are "
+    "not the whole state of four, and what the device remembers beyond them is noise to a readout. "
+    "The neural ODE lacks that noise and predicts better than its device."
+)
 best, bare = (
     complete[where][what][1].nrmse
     for where, what in (("one_skyrmion", main), ("references", "bare_input"))
 )
 far = min(25, horizons - 1)
 capacity = measures[f"one_skyrmion_{main}"]
-found.append(
+good_for = (
     f"Over {points} points ({LOOKS[main].label}) the NRMSE is {best[1]:.3f} at H = 1 and "
     f"{best[far]:.3f} at H = {far}; the bare input reaches {bare[1]:.3f} and {bare[far]:.3f}. One "
     f"skyrmion recalls {capacity['memory_capacity']:.1f} inputs (memory capacity) and computes "
     "nonlinear functions of these."
 )
-display(Markdown("\n".join(f"- {line}" for line in found)))
+emulated_here = [name for name, rows in against.items() if "published" in rows]
+lines = [
+    *map(same_points, agreement),
+    *map(beside_authors, emulated_here),
+    *([PARAGRAPH] if len(emulated_here) == len(DEVICES) else []),
+    *(memory_of(*pair) for pair in exponents),
+    good_for,
+]
+display(Markdown("\n".join(f"- {line}" for line in lines)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Can a network learn a skyrmion's law of motion from one short signal?](02_training.py)
+# | [All notebooks](README.md) | [Next: How much faster is the neural ODE, really?](04_speedup.py)

@@ -230,3 +230,8 @@ display(
         f"neural ODE pays off after {ours_row['points_until_it_pays']:,.0f} of the 10,000 points."
     )
 )
+
+# %% [markdown] tags=["navigation"]
+# [Before: Can a neural ODE stand in for a reservoir computer made of a
+# skyrmion?](03_mackey_glass.py) | [All notebooks](README.md) | [Next: Can one network learn a
+# whole family of devices?](05_material_parameters.py)

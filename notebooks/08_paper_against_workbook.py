@@ -51,8 +51,8 @@ display(Markdown(comparison.summary(root)))
 # ## What was found
 
 # %%
-verdicts = ours.verdict.str.partition(":")[0].replace("", "shown").value_counts()
-verdicts = verdicts.rename("numbers")
+words = ours.verdict.str.partition(":")[0].replace("", "shown")
+verdicts = words.value_counts().rename("numbers")
 table = verdicts.rename_axis("verdict").reset_index()
 display(table.hvplot.bar(x="verdict", y="numbers", width=420, height=260))
 differing = ours[ours.verdict.str.startswith("differs")]
@@ -63,3 +63,8 @@ lines += [
     for _, row in differing.iterrows()
 ]
 display(Markdown("\n".join(lines)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Does the forecast recognize spoken digits as well as the oscillator it stands in
+# for?](07_spoken_digits.py) | [All notebooks](README.md) | [Next: How many delays, how wide, how
+# long, how clean?](09_sweep.py)

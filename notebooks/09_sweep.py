@@ -17,6 +17,7 @@ from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
 from spinode.analysis import plots
+from spinode.analysis.looks import LOOKS
 from spinode.files import workbook_root
 from spinode.workflow.grid import read_grid
 from spinode.workflow.sweep import sweep
@@ -78,20 +79,21 @@ pictures = [
         ylabel="held-out NRMSE",
         width=420,
         height=320,
-        color=[plots.COLORS[f"k = {k}"] for k in sorted(runs.k.unique())],
+        color=[LOOKS[f"k{k}"].color for k in sorted(runs.k.unique())],
     )
     for axis, label in labels.items()
 ]
-pictures[0] + pictures[1] + pictures[2]
+(pictures[0] + pictures[1] + pictures[2]).opts(shared_axes=False)
 
 # %%
 figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True)
 for letter, panel, (axis, label) in zip("abc", panels, labels.items(), strict=True):
     for k, group in varied(axis).groupby("k"):
-        color = plots.COLORS[f"k = {k}"]
-        medians = group.groupby(axis).nrmse_heldout.median()
-        panel.plot(group[axis], group.nrmse_heldout, "o", color=color, markersize=3, alpha=0.5)
-        panel.plot(medians.index, medians, color=color, label=f"k = {k}")
+        line = LOOKS[f"k{k}"].line
+        middle = group.groupby(axis).nrmse_heldout.median()
+        style = {"color": line["color"], "markersize": 3, "alpha": 0.5}
+        panel.plot(group[axis], group.nrmse_heldout, "o", **style)
+        panel.plot(middle.index, middle, **line)
     panel.set_xlabel(label)
     panel.set_title(letter)
 panels[0].set(xscale="log", yscale="log", ylabel="held-out NRMSE")
@@ -125,3 +127,7 @@ lines.append(
     f"{best.width}, {best.samples} samples, noise {best.noise:g}, seed {best.seed}."
 )
 display(Markdown("\n".join(lines)))
+
+# %% [markdown] tags=["navigation"]
+# [Before: Does the workbook reproduce the paper?](08_paper_against_workbook.py) | [All
+# notebooks](README.md) | [Next: What does *your* device do?](10_your_device.py)

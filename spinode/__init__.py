@@ -4,7 +4,10 @@ device + drive --simulate--> trajectory --train--> Spin-Neural ODE --forecast-->
 --readout--> figure, metric. A room a concept; docs/layout.md is the map.
 """
 
+import os
+import tempfile
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 __version__ = "0.2.0"
@@ -20,6 +23,32 @@ HOMES = {
 }
 
 __all__ = ["SpinODE", "__version__", "fit", "forecast", "load_model", "simulate"]
+
+
+def _keep_compiled_code() -> None:
+    """Give numba a folder where it can write neither beside this package nor in the home.
+
+    So it is in a container or a batch job with an installation that is read-only. The folder is
+    this user's alone: what lies there is executed.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR") or os.name == "nt":
+        return
+    # A user without a home has no ~: then the name stays as it is, as it does for numba.
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    for folder in (Path(__file__).parent, Path(home).absolute()):
+        if os.access(next(one for one in (folder, *folder.parents) if one.exists()), os.W_OK):
+            return
+    folder = Path(tempfile.gettempdir(), f"spinode-{os.getuid()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            folder = Path(tempfile.mkdtemp(prefix="spinode-"))
+    except OSError:  # nowhere at all: numba says so
+        return
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+
+
+_keep_compiled_code()
 
 
 def __getattr__(name: str) -> Any:

@@ -7,8 +7,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spinode.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @contextmanager
@@ -36,6 +40,68 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def write_arrays(path: str | Path, **arrays) -> None:
+    """Write arrays as a ``.npz`` file, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the folder or file cannot be written.
+    """
+    import numpy as np
+
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, names=sorted(arrays), **arrays)
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Return what `write_arrays` was given; nothing that stands in the file is executed.
+
+    Raises
+    ------
+    InputError
+        If it is another file, or a damaged one: every array has a checksum, and all their names
+        are kept, since one wrong bit can hide an array.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as contents:
+            arrays = {name: contents[name] for name in contents.files}
+        names = arrays.pop("names").tolist()
+    except Exception as error:  # a damaged file can make the library say anything
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path} cannot be read ({said}).") from None
+    if names != sorted(arrays):
+        raise InputError(f"{path} cannot be read (it lacks some of {', '.join(names)}).")
+    return arrays
+
+
+@contextmanager
+def exclusive(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock file ``path``; it is free again when this process ends, however that is.
+
+    Raises
+    ------
+    InputError
+        ``busy``, if another process holds it; or if it cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise InputError(busy) from None
+    except OSError as error:
+        raise InputError(f"cannot write to {path.parent}: {error.strerror or error}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def check_writable(folder: Path) -> None:

@@ -8,10 +8,12 @@ turns it into what a neural ODE trains on: normalized, delay-embedded windows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -46,13 +48,20 @@ def label(dataset: xr.Dataset) -> xr.Dataset:
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write ``dataset`` as netCDF4, whole or not at all; return its path.
 
+    Its numbers carry checksums, so that `load` notices a file that was damaged later.
+
     Raises
     ------
     InputError
         If the folder cannot be written.
     """
     with replacing(path) as partial:
-        dataset.to_netcdf(partial, engine="h5netcdf")
+        checked = {
+            name: {"fletcher32": True}
+            for name, variable in dataset.variables.items()
+            if variable.size and variable.ndim and variable.dtype.kind in "iufb"
+        }
+        dataset.to_netcdf(partial, engine="h5netcdf", encoding=checked)
     return Path(path)
 
 
@@ -62,16 +71,20 @@ def load(path: str | Path) -> xr.Dataset:
     Raises
     ------
     InputError
-        If there is no such file or it is no netCDF file.
+        If there is no such file, or it is no netCDF file or a damaged one.
     """
     path = Path(path)
     if not path.exists():
         raise InputError(f"there is no trajectory at {path}.")
     first_line(path)
     try:
+        # h5netcdf, where it stumbles, leaves a traceback of its own behind; h5py does not.
+        with h5py.File(path, "r") as file:
+            file.visititems(lambda _, item: dict(item.attrs) and None)
         return xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no readable netCDF file: {error}.") from None
+    except Exception as error:  # a damaged file can make the library say anything
+        said = " ".join(str(error).split()).strip("'")
+        raise InputError(f"{path} is no readable netCDF file: {said}.") from None
 
 
 # --- what a neural ODE trains on ------------------------------------------------------------
@@ -176,6 +189,35 @@ def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None)
     return xr.Dataset(variables, coordinates, dataset.attrs)
 
 
+def alive(dataset: xr.Dataset, until: float | None = None) -> xr.Dataset:
+    """Return a trajectory that may serve as a reference: no skyrmion was lost in it.
+
+    What a magnet does after that is no skyrmion's motion, and no error against it means anything.
+    A simulation says by the attribute ``annihilation`` when one was lost (s); who wants the rest
+    all the same deletes that attribute.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    until : float, optional
+        Time of the last sample that is used (s); that of the last by default.
+
+    Raises
+    ------
+    InputError
+        If a skyrmion was lost until then.
+    """
+    lost = dataset.attrs.get("annihilation")
+    end = float(dataset.time[-1]) if until is None else until
+    if lost is not None and lost <= end:
+        raise InputError(
+            f"the trajectory lost a skyrmion at {lost * 1e9:.4g} ns, which makes it no reference "
+            f"up to {end * 1e9:.4g} ns: cut it before, drive the device less, or delete its "
+            "attribute 'annihilation' to use it all the same."
+        )
+    return dataset
+
+
 def _check_times(time: np.ndarray) -> None:
     """Refuse times that a curve cannot be drawn through."""
     if len(time) < 2:
@@ -223,6 +265,47 @@ def spacing_of(dataset: xr.Dataset) -> float:
     return float(spacing)
 
 
+def aligned(run: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
+    """Return a forecast at the samples of the truth it is compared with.
+
+    Parameters
+    ----------
+    run, truth : Dataset
+        Over ``time`` (s), of the same spacing.
+
+    Returns
+    -------
+    Dataset
+        ``run`` at the times of ``truth``; NaN where a forecast that blew up has no sample.
+    """
+    return run.reindex(time=truth.time, method="nearest", tolerance=spacing_of(truth) / 2)
+
+
+def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:
+    """Return one Dataset an experiment.
+
+    Parameters
+    ----------
+    records : Dataset, or sequence of them
+        A dimension ``run`` (as `spinode.forecast` returns it) is taken apart, and the NaN at the
+        end of a run that stopped early is cut off; a run of nothing else is left out.
+    """
+    if not isinstance(records, xr.Dataset | xr.DataArray):
+        return [one for record in records for one in as_list(record)]
+    if "run" not in records.dims:
+        return [records]
+    runs = []
+    for number in range(records.sizes["run"]):
+        run = records.isel(run=number, drop=True)
+        variables = [run] if isinstance(run, xr.DataArray) else run.data_vars.values()
+        columns = [one.values for one in variables if one.dims == ("time",)]
+        whole = np.all([np.isfinite(column) for column in columns], axis=0)
+        last = np.flatnonzero(whole)
+        if last.size:
+            runs.append(run.isel(time=slice(0, int(last[-1]) + 1)))
+    return runs
+
+
 def delay_embed(values: np.ndarray, k: int) -> np.ndarray:
     """Stack each sample with its ``k - 1`` successors (Takens; Methods, "Neural ODEs").
 
@@ -231,7 +314,7 @@ def delay_embed(values: np.ndarray, k: int) -> np.ndarray:
     values : array, shape (samples,)
         Evenly spaced signal.
     k : int
-        Number of delays, 1 or more.
+        Embedding dimension, 1 or more.
 
     Returns
     -------

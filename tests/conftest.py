@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import hypothesis
@@ -17,25 +18,52 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="session")
-def paper_data() -> Path:
-    """Folder of the authors' published files: beside the repository, or fetched into it."""
+def published_folder() -> Path | None:
+    """Return where the authors' files are: beside the repository, or fetched into it; else None."""
     for folder in (ROOT.parent / "shared" / "paper-data", ROOT / "data" / "published"):
         if (folder / "Mumax3_simulations").is_dir():
             return folder
-    pytest.skip("the authors' data are not here: run 'spinode fetch paper'")
+    return None
+
+
+@pytest.fixture(scope="session")
+def paper_data() -> Path:
+    """Folder of the authors' published files."""
+    return published_folder()
+
+
+def chromium() -> str | None:
+    """Return Debian's Chromium or the one that SPINODE_CHROMIUM names, or None."""
+    if find_spec("playwright") is None:
+        return None
+    return os.environ.get("SPINODE_CHROMIUM") or shutil.which("chromium")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where something that many tests need is missing, one of them is skipped for all."""
+    for fixture, present, reason in (
+        ("paper_data", published_folder(), "the authors' data ('spinode fetch paper')"),
+        ("browser", chromium(), "Chromium and playwright ('.[browser]', SPINODE_CHROMIUM)"),
+    ):
+        needing = [item for item in items if fixture in item.fixturenames]
+        if present or not needing:
+            continue
+        names = ", ".join(sorted({item.originalname for item in needing}))
+        reason = f"{len(needing)} tests need {reason}, which are not here: {names}"
+        needing[0].add_marker(pytest.mark.skip(reason=reason))
+        items[:] = [item for item in items if item not in needing[1:]]
+        config.hook.pytest_deselected(items=needing[1:])
 
 
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium, Debian's or the one that SPINODE_CHROMIUM names."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: .[browser]")
-    path = os.environ.get("SPINODE_CHROMIUM") or shutil.which("chromium")
-    if not path:
-        pytest.skip("no chromium here: name one by SPINODE_CHROMIUM")
+    from playwright import sync_api as playwright
+
+    path = chromium()
     quiet = ("background-networking", "component-update", "sync", "quic", "gpu")
     flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
     with playwright.sync_playwright() as session:
-        chromium = session.chromium.launch(executable_path=path, args=flags)
-        yield chromium
-        chromium.close()
+        opened = session.chromium.launch(executable_path=path, args=flags)
+        yield opened
+        opened.close()

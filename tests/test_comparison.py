@@ -147,7 +147,8 @@ def test_a_missing_result_is_an_error_unless_the_claim_says_what_may_be_absent(b
     assert book(replace(ONE, absent="the authors' weights"), quick=renamed).empty
 
 
-def test_the_readme_holds_the_table_between_its_marks(book):
+def test_the_readme_holds_the_table_between_its_marks(book, monkeypatch):
+    monkeypatch.setattr(comparison, "MAIN", (ONE.quantity,))
     book(quick=result({"k2": 1e-5}), paper=result({"k2": 2.0}))
     readme = book.root / "README.md"
     readme.write_text(f"# A\n\n{comparison._START}\nold\n{comparison._END}\n\nThe end.\n")
@@ -164,6 +165,13 @@ def test_the_readme_holds_the_table_between_its_marks(book):
     readme.write_text("# A README without marks")
     with pytest.raises(InputError, match="no place for the summary"):
         comparison.readme(book.root)
+
+
+def test_the_main_claims_are_claims_of_every_figure():
+    known = {claim.quantity: claim for claim in comparison.claims()}
+    assert set(comparison.MAIN) <= set(known)
+    shown = {known[name].figure for name in comparison.MAIN}
+    assert shown == {claim.figure for claim in known.values()}
 
 
 # --- what is committed ----------------------------------------------------------------------
@@ -188,11 +196,9 @@ def test_results_are_named_by_identifiers(path):
             if isinstance(one, dict | list):
                 yield from names(one)
 
-    captions = [
-        name
-        for name in names(json.loads(path.read_text()))
-        if not re.fullmatch("[a-z][a-z0-9_]*", name)
-    ]
+    stored = json.loads(path.read_text())
+    stored.pop("provenance", None)  # packages bring their own names
+    captions = [name for name in names(stored) if not re.fullmatch("[a-z][a-z0-9_]*", name)]
     assert not captions, "see 'Its results' in docs/extending.md"
 
 

@@ -5,8 +5,10 @@ import inspect
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,12 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from spinode import trajectory
+from spinode.book import listing
 from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import RandomSine
 from spinode.errors import InputError
 from spinode.micromagnetics import mumax3, simulate
-from spinode.workflow import workbook
+from spinode.workflow import notebooks
 from spinode.workflow.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,7 +80,7 @@ def test_the_notebook_of_extending_runs_from_the_command_line(book):
     notebook = book / "notebooks" / "10_drive.py"
     notebook.write_text(text)
     (book / "profiles" / "smoke.yaml").write_text(blocks(page, "yaml")[0])
-    workbook.check_parameters(notebook, workbook.defaults(notebook), profile["drive"])
+    notebooks.check_parameters(notebook, notebooks.defaults(notebook), profile["drive"])
     done = subprocess.run(
         [sys.executable, "-m", "spinode.workflow.cli", "run", "10_drive", "--profile", "smoke"],
         capture_output=True,
@@ -180,3 +183,29 @@ def test_commands_are_found_at_all():
     found = {line.split()[1] for page in PAGES for line in commands(page)}
     assert found >= {"run", "sweep", "table", "fetch", "engines", "mx3", "import-mumax3"}
     assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
+
+
+def test_badges_say_what_is_so():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    badges = {
+        path.stem: re.search('aria-label="(.+?)"', path.read_text()).group(1)
+        for path in (ROOT / "docs" / "badges").glob("*.svg")
+    }
+    assert badges["licence"] == f"licence: {project['license']}"
+    first, last = re.match(r">=3\.(\d+),<3\.(\d+)", project["requires-python"]).groups()
+    assert badges["python"] == f"python: 3.{first} to 3.{int(last) - 1}"
+    assert badges["paper"].removeprefix("paper: ") in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_list_of_notebooks_is_that_of_the_notebooks(tmp_path):
+    """Fails when a notebook or its title has changed: run 'spinode readme'."""
+    for name in ("notebooks", "figures"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "book", tmp_path / "book")
+    texts = {path: path.read_text() for path in tmp_path.glob("notebooks/**/[0-9]*.py")}
+    listed = (tmp_path / "notebooks" / "README.md").read_text()
+    assert listing.write(tmp_path).read_text() == listed
+    assert {path: path.read_text() for path in texts} == texts  # each leads to the next
+    links = re.findall(r"\]\(([^)]+)\)", listed) + re.findall(r'src="([^"]+)"', listed)
+    assert len(links) > 20
+    assert all((ROOT / "notebooks" / link).exists() for link in links)

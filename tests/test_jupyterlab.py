@@ -1,4 +1,4 @@
-"""JupyterLab, as ``make lab`` starts it: opens every notebook from its text and runs it."""
+"""JupyterLab, as ``make lab`` starts it: its server, and what newcomers meet in a browser."""
 
 import json
 import os
@@ -19,7 +19,9 @@ import requests
 import websocket
 from jupyter_server.services.kernels.connection.base import deserialize_binary_message
 
-from spinode.workflow.workbook import load_profile, section
+from spinode.book import listing
+from spinode.workflow.notebooks import section
+from spinode.workflow.profiles import load_profile
 
 ROOT = Path(__file__).resolve().parent.parent
 # In the order of the pipeline: later ones read what earlier ones have left.
@@ -29,8 +31,30 @@ NOTEBOOKS = [
     for path in sorted((ROOT / "notebooks" / folder).glob("*.py"))
 ]
 CHEAP = ["sweeps/train_one.py", "09_sweep.py", "tutorials/2_neural_odes.py"]
-_START_SECONDS = 120
-_CELL_SECONDS = 600
+SHORT = """# %% [markdown]
+# # Does a sine repeat itself?
+
+# %% tags=["parameters"]
+profile = "quick"
+
+# %%
+import holoviews as hv
+
+hv.extension.inline = True
+
+# %%
+import hvplot.pandas
+import numpy as np
+import pandas as pd
+
+t = np.linspace(0, 2, 201)
+pd.DataFrame({"t": t, "sine": np.sin(2 * np.pi * t)}).hvplot.line(x="t", y="sine")
+
+# %%
+print("ran to its", "end")
+"""
+# Not to wait for ever; no load of a machine makes either that slow.
+_START_SECONDS = _CELL_SECONDS = 3600
 
 
 @dataclass
@@ -40,6 +64,7 @@ class Lab:
     url: str
     token: str
     book: Path
+    environment: dict[str, str]
 
     def ask(self, method: str, path: str, **options) -> requests.Response:
         headers = {"Authorization": f"token {self.token}"}
@@ -52,20 +77,20 @@ class Lab:
     def open(self, notebook: str) -> dict:
         """Return the notebook that the contents manager makes of a text."""
         options = {"type": "notebook", "content": 1}
-        return self.ask("GET", f"api/contents/{notebook}", params=options).json()
+        return self.ask("GET", f"api/contents/notebooks/{notebook}", params=options).json()
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """The server of ``make lab``, over a copy of the workbook."""
     book = tmp_path_factory.mktemp("book")
-    shutil.copytree(ROOT / "notebooks", book / "notebooks")
-    shutil.copytree(ROOT / "profiles", book / "profiles")
+    for name in ("notebooks", "profiles", "book"):
+        shutil.copytree(ROOT / name, book / name)
+    (book / "notebooks" / "00_sine.py").write_text(SHORT)
+    listing.write(book)
     own = tmp_path_factory.mktemp("jupyter")
-    bin_folder = str(Path(sys.executable).parent)
     environment = {
         **os.environ,
-        "PATH": bin_folder + os.pathsep + os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "JUPYTER_CONFIG_DIR": str(own / "config"),
         "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
@@ -74,19 +99,12 @@ def lab(tmp_path_factory):
         "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
         "IPYTHONDIR": str(own / "ipython"),
     }
-    subprocess.run(
-        [sys.executable, "-m", "jupytext_config", *in_makefile(r"jupytext-config (.+?) >")],
-        env=environment,
-        check=True,
-        capture_output=True,
-    )
     token = secrets.token_hex(16)
     log = own / "server.log"
     with log.open("w") as out:
         server = subprocess.Popen(
             [
-                *[sys.executable, "-m", "jupyterlab"],
-                *in_makefile(r"jupyter lab (.+)"),
+                *[sys.executable, "-m", "spinode.workflow.cli", "lab"],
                 "--no-browser",
                 "--allow-root",
                 "--ip=127.0.0.1",
@@ -99,7 +117,7 @@ def lab(tmp_path_factory):
             stderr=out,
         )
     try:
-        yield Lab(wait_for(server, own / "runtime", log), token, book)
+        yield Lab(wait_for(server, own / "runtime", log), token, book, environment)
     finally:
         server.terminate()
         try:
@@ -115,11 +133,6 @@ def lab_with_data(lab, paper_data):
     (lab.book / "data").mkdir()
     (lab.book / "data" / "published").symlink_to(paper_data, target_is_directory=True)
     return lab
-
-
-def in_makefile(pattern: str) -> list[str]:
-    """Return the words of a command line in the Makefile."""
-    return re.search(pattern, (ROOT / "Makefile").read_text("utf-8"))[1].split()
 
 
 def wait_for(server: subprocess.Popen, runtime: Path, log: Path) -> str:
@@ -153,7 +166,12 @@ class Kernel:
 
     def __init__(self, lab: Lab, notebook: str, name: str):
         self._lab, self._session = lab, uuid.uuid4().hex
-        wanted = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": name}}
+        wanted = {
+            "path": f"notebooks/{notebook}",
+            "name": notebook,
+            "type": "notebook",
+            "kernel": {"name": name},
+        }
         session = lab.ask("POST", "api/sessions", json=wanted).json()
         self._id, kernel = session["id"], session["kernel"]["id"]
         address = lab.url.replace("http", "ws", 1) + f"api/kernels/{kernel}/channels"
@@ -212,8 +230,7 @@ def run_all(lab: Lab, notebook: str) -> Ran:
     opened = lab.open(notebook)["content"]
     given = {"profile": "smoke", **load_profile("smoke").get(section(Path(notebook)), {})}
     ran = Ran()
-    kernelspec = opened["metadata"].get("kernelspec", {"name": "python3"})  # text names none
-    with Kernel(lab, notebook, kernelspec["name"]) as kernel:
+    with Kernel(lab, notebook, opened["metadata"]["kernelspec"]["name"]) as kernel:
         for cell in opened["cells"]:
             if cell["cell_type"] == "code":
                 kernel.run(cell["source"], ran)
@@ -236,14 +253,20 @@ def test_text_opens_as_a_notebook(lab, notebook):
     assert tags.count(["parameters"]) == 1
 
 
-def test_text_is_a_notebook_by_double_click(lab):
-    plugin = "@jupyterlab/docmanager-extension:plugin"
-    schema = lab.ask("GET", f"lab/api/settings/{plugin}").json()["schema"]
-    viewers = schema["properties"]["defaultViewers"]["default"]
-    assert viewers["python"] == "Jupytext Notebook"
-    # ... which is a viewer that jupytext's extension brings into the browser
-    page = lab.ask("GET", "lab").text
-    assert "jupyterlab-jupytext" in re.search(r'"federated_extensions": (\[.*?\])', page)[1]
+def test_a_text_has_the_kernel_of_this_python(lab):
+    """JupyterLab asks for a kernel where a notebook names none."""
+    kernel = lab.open("02_training.py")["content"]["metadata"]["kernelspec"]
+    found = lab.ask("GET", f"api/kernelspecs/{kernel['name']}").json()
+    assert Path(found["spec"]["argv"][0]).samefile(sys.executable)
+
+
+def test_the_settings_are_ones_that_jupyterlab_has(lab):
+    """A setting that is gone from its schema would do nothing, without a word."""
+    from spinode.workflow.lab import _SETTINGS
+
+    for plugin, wanted in _SETTINGS.items():
+        schema = lab.ask("GET", f"lab/api/settings/{plugin}").json()["schema"]["properties"]
+        assert {name: schema[name]["default"] for name in wanted} == wanted
 
 
 @pytest.mark.parametrize("notebook", CHEAP)
@@ -271,3 +294,59 @@ def test_runs_in_the_kernel(lab_with_data, notebook):
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_runs_from_the_top(lab_with_data, notebook):
     run_all(lab_with_data, notebook)
+
+
+# --- in a browser ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tab(lab, browser):
+    """A page of the browser, with JupyterLab as it opens, and the scripts it asked for outside."""
+    page = browser.new_context(viewport={"width": 1300, "height": 900}).new_page()
+    page.set_default_timeout(1000 * _START_SECONDS)
+    page.outside = []
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.resource_type != "script" or request.url.startswith((lab.url, "blob:"))
+            else page.outside.append(request.url)
+        ),
+    )
+    yield page
+    page.context.close()
+
+
+def test_a_newcomer_goes_from_the_list_to_a_notebook_and_runs_it(lab, tab):
+    tab.goto(f"{lab.url}?token={lab.token}")
+    first = tab.locator(".jp-MarkdownViewer a", has_text="Does a sine repeat itself?")
+    first.wait_for()  # it opens on the list
+    first.click()
+    tab.locator(".jp-NotebookPanel").wait_for()
+    tab.locator("#jp-main-statusbar", has_text="Python 3 (spinode) | Idle").wait_for()
+    # Nobody asks for a kernel, or whether news are wanted.
+    assert tab.locator(".jp-Dialog").count() == 0
+    assert tab.locator(".Toastify__toast").count() == 0
+    tab.locator(".jp-Notebook h1", has_text="Does a sine repeat itself?").click()
+    tab.get_by_role("menuitem", name="Run", exact=True).click()
+    tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    tab.locator(".jp-OutputArea-output", has_text="ran to its end").wait_for()
+    tab.locator(".bk-Figure").first.wait_for(state="attached")
+    assert tab.locator(".jp-Dialog").count() == 0
+    # It leads on to the others.
+    tab.locator(".jp-Notebook a", has_text="Next: What is a skyrmion").wait_for(state="attached")
+
+
+def test_an_executed_notebook_is_light_and_shows_its_plots_at_once(lab, tab):
+    subprocess.run(
+        [sys.executable, "-m", "spinode.workflow.cli", "run", "00_sine", "--profile", "smoke"],
+        cwd=lab.book,
+        env=lab.environment,
+        check=True,
+        capture_output=True,
+    )
+    executed = lab.book / "build" / "smoke" / "00_sine.ipynb"
+    assert executed.stat().st_size < 600_000
+    tab.goto(f"{lab.url}lab/tree/build/smoke/00_sine.ipynb?reset&token={lab.token}")
+    tab.locator(".bk-Figure").first.wait_for(state="attached")
+    assert not tab.outside

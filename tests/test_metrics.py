@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spinode.analysis.metrics import nrmse
+from spinode.analysis.metrics import nrmse, worst_stretch
 from spinode.errors import InputError
 
 
@@ -24,3 +24,17 @@ def test_what_cannot_be_compared():
         nrmse(np.zeros(3), np.zeros(4))
     with pytest.raises(InputError, match="does not vary"):
         nrmse(np.zeros(3), np.ones(3))
+
+
+def test_the_worst_stretch_is_where_the_burst_is():
+    target = np.sin(2 * np.pi * np.arange(1000) / 100)  # whole periods in each stretch
+    forecast = target.copy()
+    forecast[630:640] += np.sqrt(0.5)  # as large as the standard deviation, for 10 of 100 samples
+    error, start = worst_stretch(forecast, target, 100)
+    assert start == 600
+    assert error == pytest.approx(np.sqrt(0.1))
+
+
+def test_a_stretch_longer_than_the_samples():
+    with pytest.raises(InputError, match="no stretch of 10"):
+        worst_stretch(np.zeros(9), np.arange(9.0), 10)

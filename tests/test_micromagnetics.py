@@ -1,5 +1,7 @@
 """The embedded engine against truths of physics that do not come from any engine."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from scipy.integrate import solve_bvp
 
 from spinode.devices.disks import SkyrmionDisk
-from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR
+from spinode.devices.protocols import D_TEST, FOUR_SKYRMIONS, ONE_SKYRMION, PAIR, surviving
 from spinode.errors import InputError
 from spinode.micromagnetics import simulate
 from spinode.micromagnetics.demag import MU0, Demag, mumax3, newell
@@ -282,6 +284,16 @@ def test_every_seeded_skyrmion_counts():
     assert topological_charge(seeded_state(device), film_of(device).inside) == pytest.approx(-4)
 
 
+@pytest.mark.parametrize(("level", "lives"), [(2.85e-3, False), (2.9e-3, True)])
+def test_on_coarse_cells_a_pulse_kills_the_skyrmion_of_a_weak_dmi(level, lives):
+    """What `protocols.surviving` leaves out is what dies, and no more."""
+    steps = replace(D_TEST.drive, levels=(level,))
+    device = replace(D_TEST.device, cell=2e-9, Dind=level)
+    run = simulate(device, steps, engine="embedded", spacing=5e-12, duration=1e-9, progress=False)
+    assert ("annihilation" in run.attrs) is not lives
+    assert (level in surviving(D_TEST, 2e-9, 2.6e-3, 3.4e-3)) is lives
+
+
 def test_radius_of_a_relaxed_skyrmion():
     # The continuum skyrmion of a disk (Rohart and Thiaville 2013, eq. 6 and 8), solved as a
     # boundary value problem. A small Msat switches the demagnetization off.
@@ -334,3 +346,25 @@ def test_bad_options_are_refused_in_one_sentence(options, says):
     with pytest.raises(InputError, match=says) as caught:
         simulate(**{"device": SkyrmionDisk(), "drive": ONE_SKYRMION.drive} | options)
     assert "\n" not in str(caught.value)
+
+
+WITHOUT_ROCKET_FFT = """
+import sys
+import numpy as np
+sys.modules["rocket_fft"] = None
+from spinode.micromagnetics import demag, transforms
+assert not transforms.KEPT
+m = np.load(sys.argv[1])
+np.save(sys.argv[2], demag.Demag(m.shape[2], m.shape[1], 2e-9, 1e-9, 580e3).remote(m))
+"""
+
+
+def test_without_rocket_fft_scipy_does_it(tmp_path):
+    """The demagnetizing field is the same to rounding; compiled code is then not kept."""
+    m = np.random.default_rng(0).normal(size=(3, 9, 12))
+    np.save(tmp_path / "m.npy", m)
+    command = [sys.executable, "-c", WITHOUT_ROCKET_FFT, tmp_path / "m.npy", tmp_path / "field.npy"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = Demag(12, 9, 2e-9, 1e-9, 580e3).remote(m)
+    np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-15)

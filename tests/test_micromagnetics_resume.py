@@ -73,7 +73,7 @@ def test_a_foreign_checkpoint_is_refused(tmp_path, monkeypatch):
 def test_a_broken_checkpoint_is_refused(tmp_path, content):
     checkpoint = tmp_path / "run.checkpoint"
     checkpoint.write_bytes(content)
-    with pytest.raises(InputError, match="no readable checkpoint"):
+    with pytest.raises(InputError, match="should be a checkpoint; delete it"):
         simulate(DEVICE, DRIVE, checkpoint=checkpoint, **OPTIONS)
 
 

@@ -1,5 +1,6 @@
 """The Spin-Neural ODE and its file."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -53,12 +54,12 @@ def test_bad_files_and_values(tmp_path):
         SpinODE.load(tmp_path / "none.pt")
     for name, content in (("text", b"not a model"), ("empty", b""), ("junk", b"\x80\x02\x8a")):
         (tmp_path / f"{name}.pt").write_bytes(content)
-        with pytest.raises(InputError, match=f"{name}.pt is no saved model"):
+        with pytest.raises(InputError, match=f"{name}.pt is not a saved model"):
             SpinODE.load(tmp_path / f"{name}.pt")
-    with pytest.raises(InputError, match="no saved model"):
+    with pytest.raises(InputError, match="not a saved model"):
         SpinODE.load(tmp_path)
     torch.save({"format": "spinode model 1"}, tmp_path / "pickled.pt")
-    with pytest.raises(InputError, match="no saved model"):
+    with pytest.raises(InputError, match="not a saved model"):
         SpinODE.load(tmp_path / "pickled.pt")
     np.savez(tmp_path / "other.npz", description='{"format": "something else"}')
     with pytest.raises(InputError, match="format"):
@@ -67,7 +68,7 @@ def test_bad_files_and_values(tmp_path):
     with np.load(saved) as contents:
         some = {name: contents[name] for name in contents.files if name != "2.weight"}
     np.savez(saved, **some)
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match="not a saved model"):
         SpinODE.load(saved)
 
 
@@ -82,13 +83,22 @@ class _Bomb:
 
 
 def test_nothing_in_a_model_file_is_executed(tmp_path):
-    """Not even where the file was made to do so."""
+    """Not even where the file was made to do so: in its description, its weights, or throughout."""
     trap, path = tmp_path / "executed", tmp_path / "trap.npz"
-    np.savez(path, description=np.array([_Bomb(trap)], dtype=object))
-    with pytest.raises(InputError, match="no saved model"):
+    bomb = np.array([_Bomb(trap)], dtype=object)
+    saved = SpinODE(MZ, (KU,), width=3, **TIMES).save(tmp_path / "good.npz")
+    with np.load(saved) as contents:
+        good = dict(contents)
+    for armed in ({"description": bomb}, {"0.weight": bomb}):
+        np.savez(path, **(good | armed))
+        with pytest.raises(InputError, match="not a saved model"):
+            SpinODE.load(path)
+        assert not trap.exists()
+    path.write_bytes(pickle.dumps(_Bomb(trap)))
+    with pytest.raises(InputError, match="not a saved model"):
         SpinODE.load(path)
     assert not trap.exists()
-    np.load(path, allow_pickle=True)["description"]  # the trap works where pickles are allowed
+    pickle.loads(path.read_bytes())  # the trap works where pickles are allowed
     assert trap.exists()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -70,3 +71,55 @@ def test_versions_agree():
     assert spinode.__version__ == version
     assert f"version: {version}\n" in (ROOT / "CITATION.cff").read_text()
     assert re.search(r"^## ([\d.]+)$", (ROOT / "CHANGELOG.md").read_text(), re.M)[1] == version
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """The package and a home where nothing can be written, as in a container."""
+    folder = tmp_path / "read-only"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "spinode", folder / "spinode", ignore=ignored)
+    (folder / "home").mkdir()
+    if os.geteuid():
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(path.stat().st_mode & ~0o222)
+        yield folder
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(path.stat().st_mode | 0o200)
+        return
+    mount = [["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder]]
+    for command in mount:  # what is not writable at all is writable for root
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("root may not mount here, and can write everywhere else")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_notebook_runs_where_neither_package_nor_home_can_be_written(read_only, tmp_path):
+    book = tmp_path / "book"
+    for name in ("notebooks", "profiles"):
+        (book / name).mkdir(parents=True)
+    (book / "profiles" / "quick.yaml").write_text("")
+    (book / "notebooks" / "01_demo.py").write_text(
+        '# %% tags=["parameters"]\nprofile = "quick"\n\n# %%\n'
+        "from matplotlib import pyplot\n\n"
+        "import numpy as np\n"
+        "from spinode.micromagnetics.skyrmion import topological_charge\n"  # compiled, and kept
+        "from spinode.workflow.workbook import outputs\n\n"
+        "m = np.ones((3, 8, 8)) / np.sqrt(3)\n"
+        'outputs(profile).write_metrics("demo", {"x": topological_charge(m, m[0] > 0)})\n'
+    )
+    (tmp_path / "tmp").mkdir()
+    places = {"HOME": read_only / "home", "TMPDIR": tmp_path / "tmp", "PYTHONPATH": read_only}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    kept.pop("NUMBA_CACHE_DIR", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "spinode.workflow.cli", "run", "01_demo"],
+        cwd=book,
+        env=kept | {name: str(value) for name, value in places.items()},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (book / "results" / "quick" / "demo.json").is_file()

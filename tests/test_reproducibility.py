@@ -35,7 +35,7 @@ from spinode.speech.corpora import Corpus, synthesized_digits
 from spinode.speech.multiplexing import drives, features, mask, measure
 from spinode.speech.recognition import recognize
 from spinode.trajectory import Channel
-from spinode.workflow import workbook
+from spinode.workflow import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACING = 5e-12
@@ -264,7 +264,7 @@ def canonical(name):
 def test_a_stage_follows_its_own_parameters_alone():
     pipeline = YAML(typ="safe").load(ROOT / "dvc.yaml")
     for name, stage in pipeline["stages"].items():
-        section = workbook.section(Path(stage["cmd"].split()[2]))
+        section = notebooks.section(Path(stage["cmd"].split()[2]))
         for watched in stage.get("params", []):
             ((file, sections),) = watched.items()
             assert file == "profiles/${item.profile}.yaml", name

@@ -20,11 +20,12 @@ from spinode.devices.drives import HeldSequence
 from spinode.errors import InputError
 from spinode.neural_ode import _derivatives, _kernels, descent, gradients, model_file, training
 from spinode.neural_ode import checkpoint as checkpoints
+from spinode.neural_ode._solver import free_forecast
 from spinode.neural_ode.forecast import forecast
-from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt, free_forecast
+from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.seeds import fit_seeds
-from spinode.neural_ode.stretch import Stretch
+from spinode.neural_ode.stretch import stretch_of
 from spinode.trajectory import Channel
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,7 +79,7 @@ def weights(model):
 
 def measured(model, gradient, window=12):
     """Loss and gradient at the model's weights, over fixed windows."""
-    stretch = Stretch("train", (0, 400), window, model, oscillator(), None, "cubic")
+    stretch = stretch_of("train", [(0, 400)], window, model, [oscillator()], [None], "cubic")
     if gradient == "fused":
         measure = gradients.fused(model, stretch, np.float64)
     else:
@@ -106,7 +107,7 @@ def test_gradient_equals_finite_differences(gradient):
 def test_gradients_agree():
     """Compiled loops in float32 and float64, PyTorch and the adjoint method."""
     model = duffing_model(k=3, width=17, seed=2)
-    stretch = Stretch("train", (0, 400), 9, model, oscillator(), None, "cubic")
+    stretch = stretch_of("train", [(0, 400)], 9, model, [oscillator()], [None], "cubic")
     starts = np.arange(60) * 6
     at = weights(model)
     cpu = torch.device("cpu")
@@ -123,7 +124,7 @@ def test_gradients_agree():
 
 def test_sensitivities_equal_finite_differences():
     model = duffing_model(k=3, width=9, seed=2)
-    stretch = Stretch("train", (0, 100), 1, model, oscillator(), None, "cubic")
+    stretch = stretch_of("train", [(0, 100)], 1, model, [oscillator()], [None], "cubic")
     at = weights(model)
     steps, stride = 96, 4
     rows, outputs = np.empty((steps // stride, at.size)), np.empty(steps)
@@ -160,12 +161,10 @@ def test_levenberg_marquardt_descends_and_beats_adam():
 
 def test_weight_decay_keeps_the_weights_of_levenberg_marquardt_small():
     model = duffing_model()
-    stretch = Stretch("train", (0, 300), 1, model, oscillator(), None, "cubic")
+    stretch = stretch_of("train", [(0, 300)], 1, model, [oscillator()], [None], "cubic")
 
     def end(decay, steps=8):
-        solver = LevenbergMarquardt(
-            model, stretch.states, stretch.stages, window=300, stride=1, weight_decay=decay
-        )
+        solver = LevenbergMarquardt(model, stretch, window=300, stride=1, weight_decay=decay)
         at, values = weights(model), []
         for _ in range(steps):
             if (better := solver.step(at)) is None:
@@ -208,7 +207,7 @@ def test_best_weights_are_those_of_the_smallest_validation_error():
     history = training.fit(model, data, validation=(400, 500), **FAST)
     best = int(history.validation_mse.values.argmin())
     assert history.attrs["best_iteration"] == history.iteration[best]
-    stretch = Stretch("validation", (400, 500), 1, model, data, None, "cubic")
+    stretch = stretch_of("validation", [(400, 500)], 1, model, [data], [None], "cubic")
     assert stretch.free_mse(model, weights(model)) == history.validation_mse[best]
 
 
@@ -330,7 +329,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
     training.fit(straight, oscillator(), **FAST)
     np.testing.assert_array_equal(weights(resumed), weights(straight))
     checkpoint.write_bytes(b"half a file")
-    with pytest.raises(InputError, match="is no training checkpoint; delete it"):
+    with pytest.raises(InputError, match="is not a training checkpoint; delete it"):
         training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
 
 
@@ -501,7 +500,7 @@ def test_a_wrong_byte_in_a_checkpoint_is_found(tmp_path, monkeypatch):
         try:
             found = checkpoint.read("code", settings)
         except InputError as error:
-            assert "is no training checkpoint; delete it" in str(error)
+            assert "is not a training checkpoint; delete it" in str(error)
             refused += 1
         else:
             assert found.pop("weights").tolist() == [0, 1, 2]
@@ -519,7 +518,7 @@ def test_a_diverged_training_leaves_no_checkpoint(tmp_path):
 
 def test_an_empty_checkpoint_and_one_that_cannot_be_written_are_told_at_once(tmp_path):
     (tmp_path / "empty").touch()
-    with pytest.raises(InputError, match="is no training checkpoint; delete it"):
+    with pytest.raises(InputError, match="is not a training checkpoint; delete it"):
         training.fit(duffing_model(), oscillator(), checkpoint=tmp_path / "empty", **FAST)
     model = duffing_model()
     before = weights(model)
@@ -626,7 +625,7 @@ def test_auto_takes_a_gpu_where_it_gains(monkeypatch, gradient, batch, width, pl
 def test_cuda_gives_the_gradient_of_the_cpu(gradient):
     """At several weights, as a recorded graph must read them anew; for two shapes of a batch."""
     model = duffing_model(k=3, width=17, seed=2)
-    stretch = Stretch("train", (0, 400), 9, model, oscillator(), None, "cubic")
+    stretch = stretch_of("train", [(0, 400)], 9, model, [oscillator()], [None], "cubic")
     cpu, cuda = (
         gradients.by_torch(model, stretch, gradient, torch.device(name)) for name in ("cpu", "cuda")
     )

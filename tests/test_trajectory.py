@@ -6,11 +6,13 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinode import trajectory
+from spinode import SpinODE, fit, trajectory
+from spinode.devices.protocols import D_TEST, ONE_SKYRMION, surviving
 from spinode.errors import InputError
 from spinode.micromagnetics.ovf import read_ovf
 from spinode.micromagnetics.tables import read_table
 from spinode.paper import authors
+from spinode.reservoir.readout import virtual_nodes
 
 HEADER = "# t (s)\tmx ()\tmy ()\tmz ()\tKu1.region100 (J/m3)\n"
 
@@ -182,3 +184,48 @@ def test_channel_restores_what_it_normalizes(offset, scale, value):
 def test_channel_refuses_a_scale_of_zero():
     with pytest.raises(InputError, match="Ku"):
         trajectory.Channel("Ku", "J/m3", scale=0.0)
+
+
+@pytest.fixture
+def lost():
+    """A trajectory in which the skyrmion dies at half of it."""
+    time = 5e-12 * np.arange(200)
+    run = xr.Dataset({"mz": ("time", 0.8 + 0.1 * np.sin(time * 6e10))}, {"time": time})
+    return run.assign(Ku=8e5 + 0 * run.time).assign_attrs(annihilation=float(time[100]))
+
+
+def test_a_lost_skyrmion_is_no_reference(lost):
+    with pytest.raises(InputError, match=r"lost a skyrmion at 0\.5 ns.*delete its attribute"):
+        trajectory.alive(lost)
+    with pytest.raises(InputError, match=r"lost a skyrmion"):
+        virtual_nodes(trajectory.resample(lost, 5e-12), "mz", nodes=10, hold=10e-12)
+    # What came before the end may serve, and who asks for the rest gets it.
+    assert trajectory.alive(lost.isel(time=slice(0, 100))).sizes["time"] == 100
+    del lost.attrs["annihilation"]
+    assert trajectory.alive(lost) is lost
+
+
+def test_nothing_is_learned_from_an_empty_magnet(lost):
+    model = SpinODE(**ONE_SKYRMION.learning.units(0.8), width=5)
+    options = {"iterations": 1, "window": 5, "batch": 2, "progress": False}
+    with pytest.raises(InputError, match=r"lost a skyrmion at 0\.5 ns"):
+        fit(model, lost, train=(50, 150), **options)
+    fit(model, lost, train=(0, 90), **options)
+
+
+def test_levels_of_the_d_test_outlive_their_pulse():
+    """On cells of 2 nm those of 2.8e-3 and 2.85e-3 J/m2 do not (tests/test_micromagnetics.py)."""
+    assert surviving(D_TEST, 2e-9, 2.8e-3, 3.2e-3)[0] == pytest.approx(2.9e-3)
+    assert surviving(D_TEST, 1e-9, 2.8e-3, 3.2e-3)[0] == pytest.approx(2.8e-3)
+    assert len(surviving(D_TEST, 1e-9, 2.6e-3, 3.4e-3)) == 16
+    with pytest.raises(InputError, match="no level of d_test"):
+        surviving(D_TEST, 2e-9, 2.6e-3, 2.7e-3)
+
+
+def test_a_forecast_that_stopped_is_aligned_with_gaps():
+    time = np.arange(10) * 5e-12
+    truth = trajectory.label(xr.Dataset({"mz": ("time", time * 1e9)}, {"time": time}))
+    run = truth.isel(time=slice(2, 6)).assign_coords(time=time[2:6] * (1 + 1e-9))  # rounding
+    mz = trajectory.aligned(run, truth).mz.values
+    np.testing.assert_array_equal(mz[2:6], truth.mz.values[2:6])
+    assert np.isnan(mz[[0, 1, 6, 7, 8, 9]]).all()

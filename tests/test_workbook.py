@@ -15,7 +15,8 @@ from spinode import trajectory
 from spinode.errors import InputError
 from spinode.micromagnetics.ovf import read_ovf
 from spinode.paper import authors
-from spinode.workflow import workbook
+from spinode.workflow import execution, notebooks, workbook
+from spinode.workflow.profiles import parse_value
 
 NOTEBOOK = """\
 # %% [markdown]
@@ -103,7 +104,7 @@ def test_an_interrupt_ends_the_kernel_and_says_so_in_one_line(book):
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait() == 130
     said = (book / "errors").read_text()
     assert said.endswith("spinode: interrupted; start the same command again to go on.\n")
     assert "Traceback" not in said
@@ -123,12 +124,12 @@ def test_an_interrupt_ends_the_kernel_and_says_so_in_one_line(book):
         (["run", "demo", "-p", "profile", "empty"], "cannot write as another; use --profile"),
         (["run", "demo", "--profile", "list"], "must hold, by notebook, parameters"),
         (["run", "demo", "--profile", "flat"], "must hold, by notebook, parameters"),
-        (["fetch", "papers"], "nothing called 'papers' can be fetched"),
+        (["fetch", "papers"], "nothing called 'papers' can be fetched; did you mean 'paper'"),
         (["fetch", "papers", "--list"], "nothing called 'papers' can be fetched"),
         (["fetch"], "say what to fetch"),
         (["fetch", "paper", "--from", "nowhere"], "no folder nowhere"),
         (["check"], "no git repository"),
-        (["mx3", "one_skyrmon"], "no run 'one_skyrmon'; there is one_skyrmion"),
+        (["mx3", "one_skyrmon"], "no run 'one_skyrmon'; did you mean 'one_skyrmion'"),
         (["import-mumax3", "nowhere"], "nowhere holds 0 MuMax3 tables"),
     ],
 )
@@ -153,7 +154,7 @@ def test_unwritable_output_folder(book):
 def test_outside_a_workbook(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="does not lie in a spinode workbook"):
-        workbook.find_notebook("02_training")
+        notebooks.find_notebook("02_training")
 
 
 def test_kernel_that_does_not_answer_is_no_unwritable_file(book, monkeypatch):
@@ -164,8 +165,8 @@ def test_kernel_that_does_not_answer_is_no_unwritable_file(book, monkeypatch):
         raise CellTimeoutError("Timeout waiting for IOPub output.")
 
     monkeypatch.setattr(papermill, "execute_notebook", late)
-    with pytest.raises(workbook.NotebookError, match="did not answer for 300 s"):
-        workbook.run("demo")
+    with pytest.raises(execution.NotebookError, match="did not answer for 300 s"):
+        execution.run("demo")
 
 
 def test_missing_dependency_is_named(book):
@@ -192,7 +193,7 @@ def test_notebooks_keep_their_parameters_plain(book, cell, message):
     tag = '# %% tags=["parameters"]\n' if cell else "# %%\n"
     (book / "notebooks" / "02_bad.py").write_text(tag + cell + "\n")
     with pytest.raises(InputError, match=message):
-        workbook.defaults(book / "notebooks" / "02_bad.py")
+        notebooks.defaults(book / "notebooks" / "02_bad.py")
 
 
 @pytest.mark.parametrize(
@@ -208,8 +209,8 @@ def test_notebooks_keep_their_parameters_plain(book, cell, message):
     ],
 )
 def test_command_line_values(text, value):
-    assert workbook.parse_value(text) == value
-    assert type(workbook.parse_value(text)) is type(value)
+    assert parse_value(text) == value
+    assert type(parse_value(text)) is type(value)
 
 
 def test_mumax3_script_goes_out_and_its_table_comes_back(book, paper_data):
@@ -253,9 +254,9 @@ def test_the_file_that_was_named_runs_or_nothing(book, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "01_demo.ipynb"
     own = NOTEBOOK.replace("counted to", "elsewhere counted to")
     jupytext.write(jupytext.reads(own, "py:percent"), elsewhere)
-    assert workbook.find_notebook(str(elsewhere)) == elsewhere
+    assert notebooks.find_notebook(str(elsewhere)) == elsewhere
     with pytest.raises(InputError, match=r"there is no notebook .*/02_demo\.py"):
-        workbook.find_notebook(str(elsewhere.with_name("02_demo.py")))
+        notebooks.find_notebook(str(elsewhere.with_name("02_demo.py")))
     done = spinode("run", str(elsewhere))
     assert done.returncode == 0, done.stderr
     assert "elsewhere counted to" in done.stdout
@@ -277,7 +278,7 @@ def test_the_file_that_was_named_runs_or_nothing(book, tmp_path_factory):
     ],
 )
 def test_strings_hold_what_was_typed(text, like, value):
-    assert workbook.parse_value(text, like) == value
+    assert parse_value(text, like) == value
 
 
 def test_a_long_line_costs_no_time(book):
@@ -307,6 +308,57 @@ def test_a_missing_input_names_the_notebook_that_makes_it(book):
         out.input("other.nc")
     written = out.write_metrics("demo", {"count": 1})
     assert out.input("demo.json") == written
+
+
+def test_two_runs_at_once_of_one_notebook(book):
+    """The second says so and touches nothing; a run that was killed leaves no lock behind."""
+    waits = NOTEBOOK.replace("print(", "import time\n\nprint(").replace(
+        "assert count",
+        'open("begun", "w").close()\nwhile not open("begun").read():\n    time.sleep(0.1)\n'
+        "assert count",
+    )
+    (book / "notebooks" / "01_demo.py").write_text(waits)
+    command = [sys.executable, "-m", "spinode.workflow.cli", "run", "demo", "-p", "step", "7"]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (book / "begun").exists():
+        assert first.poll() is None
+        time.sleep(0.1)
+    second = spinode("run", "demo", "-p", "step", "2")
+    assert second.returncode == 2
+    said = "another run of 01_demo under the profile 'quick' is going on; wait for its end"
+    assert said in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    first.kill()
+    first.wait()
+    (book / "begun").write_text("go")
+    done = spinode("run", "demo", "-p", "step", "2")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((book / "results" / "quick" / "demo.json").read_text())["step"] == 2.0
+
+
+def test_a_long_folder_for_temporary_files(book, monkeypatch):
+    """A socket's address has at most some hundred characters."""
+    long = book / ("long" * 30)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    done = spinode("run", "demo")
+    assert done.returncode == 0, done.stderr
+    assert "counted to" in done.stdout
+
+
+def test_the_list_says_what_notebooks_show_and_take(book):
+    listed = spinode("list").stdout
+    assert re.search(r"^01_demo +A question$", listed, re.MULTILINE)
+    assert spinode("run", "demo").returncode == 0
+    assert re.search(r"^01_demo +\d+ s +A question$", spinode("list").stdout, re.MULTILINE)
+    shown = spinode("list", "demo").stdout
+    assert "  count = 3\n" in shown  # the profile's
+    assert "  levels = [1.0, 2.5]\n" in shown
+
+
+def test_help_lines_are_whole_and_there_is_a_version(book):
+    assert "..." not in spinode("--help").stdout
+    assert re.fullmatch(r"spinode, version \d+\.\d+\.\d+\n", spinode("--version").stdout)
 
 
 def test_cells_run_by_hand_leave_results_alone(book, monkeypatch, capsys):

@@ -21,21 +21,17 @@ heldout_start = 11500
 heldout_stop = 20000
 
 # %%
-import json
 import warnings
-from dataclasses import replace
 
 import numpy as np
 
-from spinode.paper import authors
 from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
 from spinode.devices.protocols import ONE_SKYRMION
 from spinode.neural_ode.descent import TrainingDiverged
 from spinode.neural_ode.training import fit
-from spinode.micromagnetics.tables import read_table
-from spinode.trajectory import Channel, load, resample
+from spinode.paper.recordings import recording
 from spinode.workflow.workbook import outputs
 
 out = outputs(profile)
@@ -44,16 +40,9 @@ out = outputs(profile)
 # The published MuMax3 run if it was fetched, else the one of notebook 01.
 
 # %%
-spacing = 5e-12
-published = authors.locate(authors.ONE_SKYRMION_TABLE)
-if published:
-    recorded, drive = read_table(published), ONE_SKYRMION.drive
-else:
-    recorded = load(out.input("one_skyrmion.nc"))
-    amplitude = json.loads(recorded.attrs["drive"])["amplitude"]
-    drive = replace(ONE_SKYRMION.drive, amplitude=amplitude)
-duration = min(spacing * heldout_stop, float(recorded.time[-1]))
-signal = resample(recorded, spacing, duration)
+learning = ONE_SKYRMION.learning
+recorded = recording(ONE_SKYRMION, out.input, samples=heldout_stop)
+signal, drive = recorded.signal, recorded.drive
 
 # %% [markdown]
 # `noise` is a fraction of the signal's standard deviation; the errors below are taken to the
@@ -64,12 +53,7 @@ generator = np.random.default_rng(seed)
 spread = float(signal.mz.std())
 noisy = signal.assign(mz=signal.mz + noise * spread * generator.normal(size=signal.mz.shape))
 
-output = Channel("mz", "1", offset=float(signal.mz[0]), scale=0.1)
-voltage = Channel("Ku", "J/m3", offset=8e5, scale=2e5)
-model = SpinODE(
-    output, (voltage,), sample_spacing=spacing, time_scale=2e-10, k=k, width=width, seed=seed
-)
-diverged = False
+model = SpinODE(**learning.units(signal), k=k, width=width, seed=seed)
 try:
     history = fit(
         model,
@@ -83,6 +67,8 @@ try:
     )
 except TrainingDiverged as stop:  # a result as good as any; the best weights are kept
     history, diverged = stop.history, True
+else:
+    diverged = False
 model.save(out.data / "model.pt")
 
 # %% [markdown]
@@ -90,10 +76,13 @@ model.save(out.data / "model.pt")
 
 # %%
 truth = signal.isel(time=slice(train_start, None))
+lasting = learning.sample_spacing * (truth.sizes["time"] - 1)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ForecastWarning)  # a forecast cut short has infinite NRMSE
-    run = forecast(model, drive, initial=truth, duration=duration - spacing * train_start)
-run = run.reindex(time=truth.time, method="nearest", tolerance=spacing / 2)
+    forecasted = forecast(
+        model, drive, initial=truth, duration=float(truth.time[-1] - truth.time[0])
+    )
+run = forecasted.reindex(time=truth.time, method="nearest", tolerance=learning.sample_spacing / 2)
 stretches = {
     "trained": slice(0, samples),
     "heldout": slice(heldout_start - train_start, None),

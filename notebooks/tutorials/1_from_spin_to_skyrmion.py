@@ -15,16 +15,16 @@
 # The first term turns $\mathbf m$ about the field (*precession*); the second, of strength
 # $\alpha$, the Gilbert damping, pulls it into the field's direction.
 
-# %% tags=["parameters"]
+# %% jupyter={"source_hidden": true} tags=["parameters"]
 profile = "quick"
 simulated_ns = 3.0
 
-# %%
+# %% jupyter={"source_hidden": true}
 import holoviews as hv  # draws pictures that move
 
 hv.extension.inline = True  # their code comes with the notebook, not from the network
 
-# %%
+# %% jupyter={"source_hidden": true}
 from dataclasses import replace
 
 import hvplot.pandas  # adds .hvplot to tables
@@ -213,3 +213,6 @@ check("1.3", exercise_3)
 # this over a whole range.
 #
 # </details>
+
+# %% [markdown] tags=["navigation"]
+# [All notebooks](../README.md) | [Next: What is a neural ODE?](2_neural_odes.py)

@@ -14,17 +14,17 @@
 # and corrects the network until the two agree. What is learned is not the recording but the law:
 # it can be continued, or started from elsewhere.
 
-# %% tags=["parameters"]
+# %% jupyter={"source_hidden": true} tags=["parameters"]
 profile = "quick"
 iterations = 1500
 driven_iterations = 600
 
-# %%
+# %% jupyter={"source_hidden": true}
 import holoviews as hv  # draws pictures that move
 
 hv.extension.inline = True  # their code comes with the notebook, not from the network
 
-# %%
+# %% jupyter={"source_hidden": true}
 import hvplot.pandas  # adds .hvplot to tables
 import hvplot.xarray  # noqa: F401 adds .hvplot to fields
 import numpy as np
@@ -145,8 +145,30 @@ both.hvplot.line(xlabel="time (s)", ylabel="x (m)", width=700, height=250)
 
 # %% [markdown]
 # One long spiral was enough, since it passes near every state of lower energy. Where it did *not*
-# pass, the network guesses. The map shows how wrong its slope is at every state, with the recording
-# on top.
+# pass, the network guesses. Move the slider to start farther and farther out; the recording began
+# at x = 2 m.
+
+# %%
+starts = []
+for first in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0):
+    pair = {
+        "true": oscillator(first, 0.0, time)[:, 0],
+        "neural ODE": run(f, [first, 0.0], len(time))[:, 0],
+    }
+    starts.append(pd.DataFrame({"time": time, "start": first, **pair}))
+pd.concat(starts).hvplot.line(
+    x="time",
+    y=["true", "neural ODE"],
+    groupby="start",
+    dynamic=False,
+    xlabel="time (s)",
+    ylabel="x (m)",
+    width=700,
+    height=250,
+)
+
+# %% [markdown]
+# The map shows how wrong its slope is at every state, with the recording on top.
 
 # %%
 grid = np.linspace(-3, 3, 61)
@@ -210,8 +232,8 @@ check("2.2", exercise_2)
 # $e$ as a further input. This is what `SpinODE` is, with two hidden layers, units and names; `fit`
 # trains it and `forecast` runs it, both compiled: a step of a forecast takes some microseconds.
 #
-# Here the same oscillator under a random voltage, of which we record the position, and its
-# neighbour in time ($k = 2$; why, says tutorial 3).
+# Here the same oscillator under a random voltage, of which we record the position alone. The
+# equation is solved in ten small steps a sample.
 
 # %%
 generator = np.random.default_rng(4)
@@ -219,7 +241,7 @@ samples = 1500
 slow = np.convolve(generator.normal(size=samples + 20), np.hanning(21) / 20, "valid")
 fine = np.interp(np.arange(0, samples - 1, 0.1), np.arange(samples), slow)
 y, path = np.zeros(2), []
-for n, push in enumerate(fine):  # ten small steps a sample, semi-implicit Euler
+for n, push in enumerate(fine):
     if n % 10 == 0:
         path.append(y[0])
     v = y[1] + step / 10 * (-y[0] - 2 * damping * y[1] + push)
@@ -231,6 +253,15 @@ driven = xr.Dataset(
     },
     {"time": step * np.arange(len(path))},
 )
+driven.to_dataframe().hvplot.line(
+    y=["e", "x"], xlabel="time (s)", ylabel="voltage e (V), position x (m)", width=800, height=240
+)
+
+# %% [markdown]
+# The model sees the position and its neighbour in time ($k = 2$; why, says tutorial 3). It learns
+# from the first 160 s, and we stop where the 40 s after them are forecast best.
+
+# %%
 model = SpinODE(Channel("x", "m"), (Channel("e", "V"),), sample_spacing=step, time_scale=1.0)
 fit(
     model,
@@ -263,11 +294,11 @@ check("2.3", exercise_3)
 # <details><summary>Solution</summary>
 #
 # ```python
-# t = step * np.arange(1000)
+# t, amplitudes = step * np.arange(1000), {}
 # for period in (3, 5, 2 * np.pi, 9):
 #     sine = xr.Dataset({"e": ("time", 0.1 * np.sin(2 * np.pi * t / period))}, {"time": t})
 #     end = forecast(model, sine, initial=np.zeros(2), interpolation="linear").x[-200:]
-#     print(period, float(abs(end).max()))
+#     amplitudes[period] = float(abs(end).max())
 # ```
 #
 # It does: 0.03, 0.16, 0.49 and 0.19 m, where theory,
@@ -275,3 +306,7 @@ check("2.3", exercise_3)
 # amplitudes of the training data do not trust it; `forecast` warns, or stops.
 #
 # </details>
+
+# %% [markdown] tags=["navigation"]
+# [Before: From one spin to a skyrmion](1_from_spin_to_skyrmion.py) | [All
+# notebooks](../README.md) | [Next: Why two delays? Seeing what you cannot measure](3_delays.py)

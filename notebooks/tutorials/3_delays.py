@@ -13,17 +13,17 @@
 #
 # Takens proved in 1981 that with enough delays this works for almost any system and any signal.
 
-# %% tags=["parameters"]
+# %% jupyter={"source_hidden": true} tags=["parameters"]
 profile = "quick"
 iterations = 1600
 simulated_ns = 12.0
 
-# %%
+# %% jupyter={"source_hidden": true}
 import holoviews as hv  # draws pictures that move
 
 hv.extension.inline = True  # their code comes with the notebook, not from the network
 
-# %%
+# %% jupyter={"source_hidden": true}
 from dataclasses import replace
 
 import hvplot.pandas  # adds .hvplot to tables
@@ -230,14 +230,21 @@ skyrmion.rename(index=str).hvplot.bar(xlabel="k", width=380, height=250)
 delay_embed(np.arange(6.0), 3)
 
 # %% [markdown]
-# > **Exercise 2.** The spacing of the published data is 5 ps, the breathing period about 100 ps.
-# > Is $d$ = 5 ps not too short, as in the slider above?
-#
+# > **Exercise 2 ★.** A quarter of the breathing period, about 100 ps, would tell position and
+# > velocity best. How many samples of the published data, 5 ps apart, is that? Is $d$ = one sample
+# > not too short, as in the slider above?
+
+# %%
+exercise_2 = None  # samples in a quarter of a period
+check("3.2", exercise_2)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
-# For data *with noise* it would be: the two values nearly coincide, and their difference, which
-# carries the velocity, drowns. Simulated data have no noise to speak of. For the measured
-# oscillator (notebook 06), samples are 100 ns apart and the relaxation takes 290 ns.
+# Five samples. For data *with noise* one would be too short: the two values nearly coincide, and
+# their difference, which carries the velocity, drowns. Simulated data have no noise to speak of.
+# For the measured oscillator (notebook 06), samples are 100 ns apart and the relaxation takes
+# 290 ns.
 #
 # </details>
 #
@@ -258,3 +265,7 @@ check("3.3", exercise_3)
 # 09 does.
 #
 # </details>
+
+# %% [markdown] tags=["navigation"]
+# [Before: What is a neural ODE?](2_neural_odes.py) | [All notebooks](../README.md) | [Next:
+# Computing with anything that moves](4_reservoirs.py)

@@ -8,17 +8,17 @@
 # same drive twice and the answers differ. A forecast that is honest must not only give the mean
 # answer, it must also tremble as much as the device.
 
-# %% tags=["parameters"]
+# %% jupyter={"source_hidden": true} tags=["parameters"]
 profile = "quick"
 iterations = 2400
 samples = 12000
 
-# %%
+# %% jupyter={"source_hidden": true}
 import holoviews as hv  # draws pictures that move
 
 hv.extension.inline = True  # their code comes with the notebook, not from the network
 
-# %%
+# %% jupyter={"source_hidden": true}
 import warnings
 from dataclasses import replace
 
@@ -28,11 +28,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from spinode.book.exercises import check
 from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.noise import NoisyDrive, input_noise_strength, langevin_strength
-from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.neural_ode.noise import (
+    NoisyDrive,
+    input_noise_strength,
+    langevin_strength,
+    one_step_residuals,
+)
+from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
 
@@ -72,11 +78,34 @@ few * spread.hvplot.line(color=["black", "red"], line_width=3)
 
 # %% [markdown]
 # Kicks push out, the spring pulls back, and the spread settles where both balance, at
-# $s/\sqrt{2\Gamma}$.
-#
-# > **Exercise 1.** Which $s$ gives the same final spread at four times the rate? Which curve tells
-# > the two systems apart nevertheless?
-#
+# $s/\sqrt{2\Gamma}$. The slider changes the strength $s$.
+
+# %%
+strengths = []
+for s in (0.1, 0.2, 0.5, 1.0, 1.5):
+    some = kicked(rate, s, 600, h, 6)[::5]
+    strengths.append(pd.DataFrame(some, columns=list("abcdef")).assign(time=clock[::5], s=s))
+pd.concat(strengths).hvplot.line(
+    x="time",
+    y=list("abcdef"),
+    groupby="s",
+    dynamic=False,
+    ylabel="x",
+    ylim=(-2.5, 2.5),
+    legend=False,
+    width=700,
+    height=260,
+)
+
+# %% [markdown]
+# > **Exercise 1 ★.** Which $s$ gives the same final spread at four times the rate? Which curve
+# > tells the two systems apart nevertheless?
+
+# %%
+exercise_1 = None  # s at a rate of 4
+check("5.1", exercise_1)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
 # Twice the $s$. The final spread alone cannot tell them apart; how *fast* it is reached can, or how
@@ -98,7 +127,7 @@ drive = xr.Dataset(
     {"drive": ("time", generator.choice([-1, 1], samples) * generator.uniform(0, 0.25, samples))},
     {"time": spacing * np.arange(samples)},
 )
-first, second = (simulate(device, drive, seed=seed) for seed in (0, 1))
+first, second = (simulate_oscillator(device, drive, seed=seed) for seed in (0, 1))
 part = slice(1000, 1080)
 pd.DataFrame(
     {"first": first.voltage[part].values, "second": second.voltage[part].values},
@@ -131,7 +160,7 @@ fit(
     progress=False,
 )
 quiet = forecast(model, drive, initial=first, interpolation="linear")
-truth = simulate(replace(device, noise=0.0), drive)
+truth = simulate_oscillator(replace(device, noise=0.0), drive)
 unseen = slice(train, None)
 for name, run in {"network": quiet, "the recording": first}.items():
     error = nrmse(run.voltage.values[unseen], truth.voltage.values[unseen])
@@ -146,17 +175,23 @@ for name, run in {"network": quiet, "the recording": first}.items():
 # uncertainty.
 
 # %%
-estimate = langevin_strength(model, first)
+left_over = one_step_residuals(model, first)
+estimate = langevin_strength(left_over)
 print(f"estimated {estimate} V/sqrt(s), true {device.noise}")
 
 # %% [markdown]
-# > **Exercise 2.** Estimate the strength for true values of 2 and 12 with the *same* model
-# > (`simulate(replace(device, noise=...), drive, seed=3)`). And what does a badly trained model
-# > say?
-#
+# > **Exercise 2 ★★.** Estimate the strength for true values of 2 and 12 with the *same* model
+# > (`simulate_oscillator(replace(device, noise=...), drive, seed=3)`). And what does a badly
+# > trained model say?
+
+# %%
+exercise_2 = None  # estimate for a true strength of 12, in V/sqrt(s)
+check("5.2", exercise_2)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
-# The estimates follow the truth within some per cent, a little more than the uncertainty, which
+# A true 12 is found as 11.9, a true 2 as 2.5: far more than the uncertainty, which
 # does not count what the model has wrong. A residual is noise *plus* ignorance: after 50 iterations
 # the residuals of the model, taken for noise, give far too much. But ignorance is the same whenever
 # the same state meets the same drive, and noise is not. `langevin_strength` first removes what
@@ -172,7 +207,7 @@ print(f"estimated {estimate} V/sqrt(s), true {device.noise}")
 
 # %%
 warnings.simplefilter("ignore", ForecastWarning)
-level = input_noise_strength(model, first, "held").value
+level = input_noise_strength(left_over, "held").value
 noisy = forecast(model, NoisyDrive(drive, level, seed=1), initial=first)
 deviation = pd.DataFrame(
     {
@@ -219,15 +254,37 @@ band.hvplot.area(
 )
 
 # %% [markdown]
-# > **Exercise 3.** Input noise acts through the drive; real thermal kicks act on the amplitude
-# > itself. When would the two differ?
-#
+# > **Exercise 3 ★★★.** Input noise acts through the drive; real thermal kicks act on the amplitude
+# > itself. Hold the drive at 0.25 V and let both run. How many times as large as the spread of the
+# > device about its noise-free answer is that of the model about its own? And at -0.25 V?
+
+# %%
+exercise_3 = None  # spread of the model over that of the device, at 0.25 V
+check("5.3", exercise_3)
+
+# %% [markdown]
 # <details><summary>Solution</summary>
 #
-# Where the device answers little to the drive, input noise makes it tremble little as well, but
-# thermal noise goes on. A model with noise of its own (a *stochastic* differential equation) can
-# tell the two apart.
+# ```python
+# still = drive.assign(drive=0 * drive.drive + 0.25)
+# real = simulate_oscillator(device, still, seed=5)
+# mean = simulate_oscillator(replace(device, noise=0.0), still)
+# twin = forecast(model, NoisyDrive(still, level, seed=2), initial=real)
+# calm = forecast(model, still, initial=real, interpolation="linear")
+# apart = [(a.voltage - b.voltage)[200:].std() for a, b in ((twin, calm), (real, mean))]
+# ratio = float(apart[0] / apart[1])
+# ```
+#
+# At 0.25 V the model trembles 1.9 times as much as the device, at -0.25 V 0.9 times. The strength
+# of the input noise is right on average over the drives of the recording. But noise at the input
+# makes a device tremble as much as it answers to the drive, thermal noise as little as it is
+# damped, and the two change differently with the drive. A model with noise of its own (a
+# *stochastic* differential equation) can tell them apart.
 #
 # </details>
 #
 # Notebook 06 does all this for the oscillator of the paper, with spoken digits as the drive.
+
+# %% [markdown] tags=["navigation"]
+# [Before: Computing with anything that moves](4_reservoirs.py) | [All notebooks](../README.md) |
+# [Next: What is a skyrmion, and how does a voltage make it breathe?](../01_skyrmion_data.py)

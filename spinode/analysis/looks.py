@@ -62,6 +62,7 @@ LOOKS = {
     # who forecasts
     "neural_ode": Look("neural ODE", "#0072B2"),
     "published": Look("authors' weights", "#56B4E9"),
+    "published_second": Look("authors' second weights", "#CC79A7", "--"),
     "published_truncated": Look("authors' weights and look-up", "#56B4E9", "--"),
     "torchdiffeq": Look("torchdiffeq, the paper's way", "#56B4E9"),
     "jax": Look("JAX", "#AA4499", ":"),
@@ -69,6 +70,7 @@ LOOKS = {
     # embedding dimensions; k = 2 is the neural ODE of the paper
     "k1": Look("k = 1", "#D55E00", "--"),
     "k2": Look("k = 2", "#0072B2"),
+    "k2_radius": Look("k = 2, of the radius", "#117733", "-."),
     "k3": Look("k = 3", "#AA4499", "-."),
     "k4": Look("k = 4", "#CC79A7", ":"),
     # devices side by side

@@ -32,3 +32,33 @@ def nrmse(forecast: np.ndarray, target: np.ndarray) -> float:
         raise InputError("the target does not vary, so that its NRMSE is undefined.")
     error = np.sqrt(np.mean((forecast - target) ** 2)) / spread
     return float(error) if np.isfinite(error) else float("inf")
+
+
+def worst_stretch(forecast: np.ndarray, target: np.ndarray, length: int) -> tuple[float, int]:
+    """Return the largest NRMSE of any stretch of ``length`` samples, and where it begins.
+
+    Stretches follow one another without overlap; a shorter rest at the end is left out.
+
+    Parameters
+    ----------
+    forecast, target : array, shape (samples,)
+        In the same units.
+    length : int
+        Samples of a stretch.
+
+    Returns
+    -------
+    (float, int)
+        NRMSE, each against its own stretch's standard deviation, and first sample.
+
+    Raises
+    ------
+    InputError
+        If there are fewer samples than a stretch has, or a stretch's target does not vary.
+    """
+    starts = range(0, len(target) - length + 1, length)
+    if not starts:
+        raise InputError(f"{len(target)} samples hold no stretch of {length}.")
+    errors = [nrmse(forecast[i : i + length], target[i : i + length]) for i in starts]
+    worst = int(np.argmax(errors))
+    return errors[worst], starts[worst]

@@ -15,22 +15,6 @@ from spinode.files import replacing
 #: The colour of every thing by its identifier; see `spinode.analysis.looks`.
 COLORS = {name: look.color for name, look in LOOKS.items()}
 
-# Captions that some notebooks still use in place of identifiers.
-COLORS |= {
-    "k = 1": COLORS["k1"],
-    "k = 2": COLORS["k2"],
-    "k = 3": COLORS["k3"],
-    "k = 4": COLORS["k4"],
-    "neural ODE": COLORS["neural_ode"],
-    "four skyrmions": COLORS["four_skyrmions"],
-    "four skyrmions, micromagnetics": COLORS["echo_state_network"],
-    "echo-state network": COLORS["echo_state_network"],
-    "bare input": COLORS["bare_input"],
-    "input noise, held": COLORS["noise_held"],
-    "input noise, joined": COLORS["noise_joined"],
-    "neural SDE": COLORS["neural_sde"],
-}
-
 
 def label(name: str) -> str:
     """Return what a legend calls ``name``: its look's label, or the name itself."""
@@ -82,8 +66,7 @@ def lines(
         ax.plot(
             part.time * 1e9,
             part[variable] * scale,
-            color=COLORS.get(name),
-            label=label(name),
+            **(LOOKS[name].line if name in LOOKS else {"label": name}),
             linewidth=2.6 if reference else 1.2,
             alpha=0.45 if reference else 1.0,
         )
@@ -155,8 +138,7 @@ def interactive(trajectories: Mapping[str, xr.Dataset], variable: str, **options
             label=label(name),
             xlabel="time (ns)",
             ylabel=f"{variable} ({values.attrs['units']})",
-            color=COLORS.get(name),
-            **{"width": 850, "height": 300, **options},
+            **{"color": COLORS.get(name), "width": 850, "height": 300, **options},
         )
         curves.append(curve)
     overlay = curves[0]
@@ -166,26 +148,23 @@ def interactive(trajectories: Mapping[str, xr.Dataset], variable: str, **options
 
 
 def loss_curves(ax: plt.Axes, histories: Mapping[str, xr.Dataset], claim: float) -> None:
-    """Draw training histories (full-trajectory MSE against iteration) beside the paper's claim.
+    """Draw training histories, full-trajectory MSE against time, beside the paper's threshold.
+
+    Time, since a step of Levenberg-Marquardt takes as long as hundreds of Adam's.
 
     Parameters
     ----------
     ax : Axes
     histories : mapping
-        What `spinode.neural_ode.training.fit` returns, by identifier or label.
+        What `spinode.neural_ode.training.fit` returns, by identifier (`spinode.analysis.looks`).
     claim : float
-        Mean squared error that the paper reaches, in normalized units.
+        Mean squared error at which the authors stop their training, in normalized units.
     """
     for name, history in histories.items():
-        ax.semilogy(
-            history.iteration,
-            np.asarray(history.train_mse),
-            color=COLORS.get(name),
-            label=label(name),
-        )
+        ax.semilogy(history.seconds, np.asarray(history.train_mse), **LOOKS[name].line)
     ax.axhline(claim, color="0.5", linestyle="--", linewidth=1)
     ax.annotate(
-        " paper, k = 2", (0, claim), xycoords=("axes fraction", "data"), ha="left", va="top"
+        "paper stops ", (1, claim), xycoords=("axes fraction", "data"), ha="right", va="bottom"
     )
-    ax.set_xlabel("training iteration")
+    ax.set_xlabel("time of training (s)")
     ax.set_ylabel("full-trajectory MSE")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
+import xarray as xr
 from scipy.optimize import least_squares
 
 from spinode.errors import InputError
+from spinode.trajectory import alive, spacing_of
 
 #: Zero-padded length of the paper's spectra: bins of 0.195 GHz at 5 ps.
 PADDED = 1024
+# Samples of a step, after its pulse, that the paper takes the spectrum of.
+_RINGING = 600
 
 
 def spectrum(signal: np.ndarray, spacing: float, padded: int = PADDED) -> tuple:
@@ -41,11 +48,41 @@ def peak_frequency(signal: np.ndarray, spacing: float) -> float:
     return float(frequencies[np.argmax(amplitudes)])
 
 
-def ringing_frequency(signal: np.ndarray, spacing: float) -> float:
-    """Return the frequency (Hz) of the damped sine that fits the signal best.
+def bin_width(spacing: float, padded: int = PADDED) -> float:
+    """Return the distance of two bins of the paper's spectra (Hz), which its rule cannot halve."""
+    return 1 / (padded * spacing)
 
-    ``c + s t + exp(-t / tau) (a cos(2 pi f t) + b sin(2 pi f t))`` by nonlinear least squares in
-    (f, 1/tau); the rest is linear. It resolves far below one bin of the spectrum.
+
+@dataclass(frozen=True)
+class Ringing:
+    """A damped sine: ``amplitude exp(-rate t) cos(2 pi frequency t + phase)``, on a drift.
+
+    Parameters
+    ----------
+    frequency : float
+        In Hz.
+    rate : float
+        Of the decay (1/s).
+    amplitude : float
+        At the first sample, in the signal's unit.
+    """
+
+    frequency: float
+    rate: float
+    amplitude: float
+
+
+def ringing(signal: np.ndarray, spacing: float) -> Ringing:
+    """Return the damped sine that fits the signal best.
+
+    ``c + s t + exp(-rate t) (a cos(2 pi f t) + b sin(2 pi f t))`` by nonlinear least squares in
+    (f, rate); the others are linear. Its frequency resolves far below one bin of the spectrum.
+
+    Parameters
+    ----------
+    signal : array, shape (samples,)
+    spacing : float
+        Sample spacing (s).
     """
     signal = np.asarray(signal, float)
     time = spacing * np.arange(len(signal))
@@ -54,7 +91,7 @@ def ringing_frequency(signal: np.ndarray, spacing: float) -> float:
     start = peak_frequency(signal - trend(time), spacing)
     length = time[-1]
 
-    def residual(parameters):
+    def fitted(parameters):
         frequency, rate = parameters[0] * start, parameters[1] / length
         envelope = np.exp(-rate * time)
         phase = 2 * np.pi * frequency * time
@@ -63,9 +100,45 @@ def ringing_frequency(signal: np.ndarray, spacing: float) -> float:
             axis=1,
         )
         coefficients = np.linalg.lstsq(basis, signal, rcond=None)[0]
-        return basis @ coefficients - signal
+        return basis @ coefficients - signal, coefficients
 
     found = least_squares(
-        residual, [1.0, 1.0], bounds=([0.7, -2.0], [1.3, 60.0]), x_scale=[0.01, 1.0], ftol=1e-10
+        lambda parameters: fitted(parameters)[0],
+        [1.0, 1.0],
+        bounds=([0.7, -2.0], [1.3, 60.0]),
+        x_scale=[0.01, 1.0],
+        ftol=1e-10,
     )
-    return float(found.x[0] * start)
+    amplitude = np.hypot(*fitted(found.x)[1][2:])
+    return Ringing(float(found.x[0] * start), float(found.x[1] / length), float(amplitude))
+
+
+def breathing(run: xr.Dataset, drive, output: str = "mz") -> pd.DataFrame:
+    """Return how a device rings after the pulse at each step of a staircase (Fig. 4f-g).
+
+    Parameters
+    ----------
+    run : Dataset
+        Response to ``drive``, sampled evenly. One in which a skyrmion was lost is refused.
+    drive : PulseSequence
+        Its levels, the length of a step and of the pulse that begins it.
+    output : str
+        Variable that rings.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by level: ``bin``, the largest bin of the spectrum (Hz), the paper's rule; and of
+        the damped sine that fits best, ``fit``, its frequency (Hz), ``rate`` of decay (1/s) and
+        ``amplitude``. The last samples of a step do not count, where it has more than the paper's.
+    """
+    values = alive(run)[output].values
+    spacing = spacing_of(run)
+    step, pulse = round(drive.hold / spacing), round(drive.pulse_duration / spacing)
+    rows = []
+    for first in range(0, step * len(drive.levels), step):
+        signal = values[first + pulse : first + step][:_RINGING]
+        sine = ringing(signal, spacing)
+        rows.append((peak_frequency(signal, spacing), sine.frequency, sine.rate, sine.amplitude))
+    index = pd.Index(drive.levels, name=drive.swept)
+    return pd.DataFrame(rows, index, columns=["bin", "fit", "rate", "amplitude"])

@@ -53,8 +53,38 @@ EXERCISES = {
         0.49, 0.04, "m", "Take the largest |x| of the last 200 samples, when it has settled.", 3
     ),
     "3.1": Exercise(0.70, 0.05, "", "Call false_neighbours with k = 2 on 1500 normal numbers.", 1),
+    "3.2": Exercise(5.0, 0.4, "samples", "Divide the period by four, then by the spacing.", 1),
     "3.3": Exercise(
         6.0, 4.0, "%", "Add k = 3 to the tuple that the loop runs over, and read its NRMSE.", 2
+    ),
+    "4.1": Exercise(
+        10.8, 0.5, "inputs", "Sum what capacity(echo(task.inputs, reach), ...) gives.", 1
+    ),
+    "4.2": Exercise(
+        3.1, 0.25, "inputs", "Set hold after the training, then ask for the capacity again.", 2
+    ),
+    "4.3": Exercise(
+        0.47,
+        0.09,
+        "",
+        "Set nodes and run from the masked series on; the NRMSE at H stands in curves.",
+        3,
+    ),
+    "5.1": Exercise(1.0, 0.02, "", "Keep s / sqrt(2 Gamma) as it is.", 1),
+    "5.2": Exercise(
+        12.0,
+        0.9,
+        "V/sqrt(s)",
+        "Only the recording changes: langevin_strength(model, another recording).",
+        2,
+    ),
+    "5.3": Exercise(
+        1.93,
+        0.25,
+        "",
+        "Compare two forecasts, with and without noise, and two simulations, likewise; leave the "
+        "first 200 samples out.",
+        3,
     ),
 }
 

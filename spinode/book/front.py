@@ -10,6 +10,7 @@ from spinode.book.contents import Chapter, Part
 from spinode.paper import comparison
 
 _WIDTH = 1000
+_PICTURE = re.compile(r"\{\{picture (\S+): (.+?)\}\}")
 # Columns of the comparison that the page shows, and what it calls them.
 _HEADS = {
     "figure": "Fig.",
@@ -32,30 +33,25 @@ def write(root: Path, profile: str, parts: list[Part], source: Path, pictures: P
     table = comparison.compare(root, _profiles(root))
     text = (source / "index.md").read_text("utf-8")
     folder = root / "figures" / profile
-    text = re.sub(
-        r"\{\{picture (\S+): (.+?)\}\}", lambda m: _picture(folder, m[1], m[2], pictures), text
-    )
-    text = text.replace("{{counts}}", _counts(table)).replace("{{profile}}", profile)
-    text = text.replace("{{claims}}", claims_html(table[_shown(table)]))
+    text = _PICTURE.sub(lambda m: _picture(folder, m[1], m[2], pictures), text)
+    text = text.replace("{{counts}}", comparison.counts(table)).replace("{{profile}}", profile)
+    text = text.replace("{{claims}}", claims_html(comparison.main_claims(table)))
     text = text.replace("{{contents}}", _contents(parts)) + _toctrees(parts)
     (source / "index.md").write_text(text, encoding="utf-8")
     page = (source / "claims.md").read_text("utf-8")
-    page = page.replace("{{claims}}", claims_html(table)).replace("{{counts}}", _counts(table))
+    page = page.replace("{{claims}}", claims_html(table)).replace(
+        "{{counts}}", comparison.counts(table)
+    )
     (source / "claims.md").write_text(page, encoding="utf-8")
+
+
+def descriptions(root: Path) -> dict[str, str]:
+    """Return what the figures of the first page show, by the stems of their files."""
+    return dict(_PICTURE.findall((root / "book" / "pages" / "index.md").read_text("utf-8")))
 
 
 def _profiles(root: Path) -> list[str]:
     return [name for name in comparison.PROFILES if (root / "results" / name).is_dir()]
-
-
-def _shown(table) -> list[bool]:
-    """Whether a claim is on the front page: the first of each kind in each figure."""
-    seen, shown = {}, []
-    for row in table.itertuples(index=False):
-        kind = (row.figure, re.split(r"[:,(]", row.label)[0])
-        ours = "authors' weights" not in row.label
-        shown.append(ours and seen.setdefault(kind, row.quantity) == row.quantity)
-    return shown
 
 
 def claims_html(table) -> str:
@@ -88,17 +84,6 @@ def _symbols(text: str) -> str:
 def _symbol(match: re.Match) -> str:
     below = f"<sub>{match[2]}</sub>" if match[2] else ""
     return f"<i>{match[1]}</i>{below}"
-
-
-def _counts(table) -> str:
-    table = table.drop_duplicates("quantity", keep="last")  # the most faithful profile
-    kinds = table.verdict.str.partition(":")[0].value_counts()
-    words = [
-        f"{kinds[kind]} {kind}"
-        for kind in ("reproduced", "better", "reached", "differs", "not reached", "not compared")
-        if kind in kinds
-    ]
-    return f"{len(table)} numbers of the paper: {', '.join(words)}"
 
 
 def _picture(folder: Path, name: str, alt: str, pictures: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import io
 import os
 import re
@@ -16,6 +17,8 @@ from spinode.book.chapters import chapter
 from spinode.book.contents import Part, read_contents
 from spinode.errors import InputError, SpinodeError
 
+# Sphinx reads and writes in so many processes; more hardly help, since each reads the whole book.
+_PROCESSES = min(os.cpu_count() or 1, 4)
 _LINK = re.compile(r"(\]\()([^)#\s]+)([^)]*\))")
 _MATHJAX = (
     "MathJax.js",
@@ -78,19 +81,22 @@ def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = prin
     if out.exists() and any(out.iterdir()) and not (out / ".spinode-book").exists():
         raise InputError(f"{out} is not empty and holds no book; give --out another folder.")
     work = root / "build" / profile / "book"
-    source = work / "source"
-    shutil.rmtree(source, ignore_errors=True)
-    source.mkdir(parents=True)
+    staged, source = work / "staged", work / "source"
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
     parts = read_contents(root, profile)
-    missing = _stage(root, profile, parts, source, work)
+    missing = _stage(root, profile, parts, staged, work)
     say(f"{_count(parts)} chapters" + (f", {len(missing)} not executed" if missing else ""))
 
-    warnings, pages = work / "warnings.txt", work / "html"
+    warnings, pages, read = work / "warnings.txt", work / "html", work / "doctrees"
+    if _update(source, staged):  # a page is gone
+        _forget(read, pages)
     os.environ["SPINODE_BOOK_PROFILE"] = profile
     with contextlib.redirect_stdout(io.StringIO()) as log:
-        folders = ["-c", root / "book", "-d", work / "doctrees", "-w", warnings, source, pages]
-        code = build_main(["-b", "html", "-q", *map(str, folders)])
+        folders = ["-c", root / "book", "-d", read, "-w", warnings, source, pages]
+        code = build_main(["-b", "html", "-q", "-j", str(_PROCESSES), *map(str, folders)])
     if code:
+        _forget(read, pages)
         raise SpinodeError(f"Sphinx could not build the book: {log.getvalue().strip()[-2000:]}")
     _give_captions_a_level(pages)
     _bring_scripts(pages)
@@ -102,7 +108,32 @@ def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = prin
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(pages, out)
     found = warnings.read_text("utf-8").splitlines() if warnings.exists() else []
+    if found:  # they are to be said again until they are mended
+        _forget(read, pages)
     return Book(out, tuple(missing), tuple(dict.fromkeys(line for line in found if line.strip())))
+
+
+def _update(source: Path, staged: Path) -> bool:
+    """Make ``source`` hold what ``staged`` does; return whether something is there no longer.
+
+    Files that are the same are left alone, so that Sphinx reads anew only what has changed.
+    """
+    wanted = {path.relative_to(staged) for path in staged.rglob("*") if path.is_file()}
+    had = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    for name in had - wanted:
+        (source / name).unlink()
+    for name in wanted:
+        new, old = staged / name, source / name
+        if name not in had or not filecmp.cmp(new, old, shallow=False):
+            old.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(new, old)
+    return bool(had - wanted)
+
+
+def _forget(*folders: Path) -> None:
+    """Remove what Sphinx keeps from one building to the next."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _count(parts: list[Part]) -> int:
@@ -118,10 +149,10 @@ def _stage(root: Path, profile: str, parts: list[Part], source: Path, work: Path
         (work / name).mkdir(parents=True)
     shutil.copytree(root / "book" / "pages", source, dirs_exist_ok=True)
     shutil.copytree(root / "docs", source / "docs")
-    missing = []
+    missing, shown = [], front.descriptions(root)
     for part in parts:
         for one in part.chapters:
-            node, executed = chapter(one, profile, work / "pictures")
+            node, executed = chapter(one, profile, work / "pictures", shown)
             if not executed:
                 missing.append(one.text.stem)
             target = source / f"{one.page}.ipynb"
@@ -162,7 +193,9 @@ def _give_captions_a_level(pages: Path) -> None:
     """Say of the captions in the sidebar, headings to a screen reader, which level they have."""
     for page in pages.rglob("*.html"):
         text = page.read_text("utf-8")
-        page.write_text(text.replace(_CAPTION, f'{_CAPTION} aria-level="2"'), encoding="utf-8")
+        mended = text.replace(f"{_CAPTION}>", f'{_CAPTION} aria-level="2">')
+        if mended != text:  # not, if Sphinx has left a page as it was
+            page.write_text(mended, encoding="utf-8")
 
 
 def _bring_scripts(pages: Path) -> None:

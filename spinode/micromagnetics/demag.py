@@ -14,7 +14,8 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 from numba import njit
-from rocket_fft import c2c, c2r, r2c  # SciPy's transforms, for compiled code
+
+from spinode.micromagnetics.transforms import KEPT, c2c, c2r, r2c
 
 MU0 = 4e-7 * np.pi
 
@@ -158,22 +159,31 @@ def _multiply(spectra, field):
             field[2, j, i] = zz[j, i] * z
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=KEPT, nogil=True, error_model="numpy")
 def remote_at(m, kernel, out):
     """Write the remote field in T to ``out``, shape (3, ny, nx) as ``m``; for `Demag.kernel`."""
     spectra, scale, rows, spectrum, padded = kernel
     ny, nx = m.shape[1:]
     height, width = padded.shape[1], rows.shape[2]
     along_x, along_y = np.array([2]), np.array([1])
-    rows[:, :, :nx] = m * -scale
-    rows[:, :, nx:] = 0.0
+    # Loops, here and where else copying is compiled: numba compiles a slice's assignment, with
+    # all that its error message takes, for seconds.
+    for axis in range(3):
+        for j in range(ny):
+            for i in range(nx):
+                rows[axis, j, i] = m[axis, j, i] * -scale
+            for i in range(nx, width):
+                rows[axis, j, i] = 0.0
     r2c(rows, spectrum, along_x, True, 1.0, 1)
     # Rows beyond the layer are padding: the transforms along x skip them.
     c2c(spectrum, padded, along_y, True, 1.0, 1)
     _multiply(spectra, padded)
     c2c(padded, padded, along_y, False, 1.0 / height, 1)
     c2r(padded[:, :ny], rows, along_x, False, 1.0 / width, 1)
-    out[...] = rows[:, :, :nx]
+    for axis in range(3):
+        for j in range(ny):
+            for i in range(nx):
+                out[axis, j, i] = rows[axis, j, i]
 
 
 @lru_cache(maxsize=16)  # building a tensor takes longer than a thousand fields

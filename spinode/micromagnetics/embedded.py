@@ -5,7 +5,6 @@ settle at higher damping, then switch the drive on.
 """
 
 import time as clock
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import spinode
 from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import Drive
 from spinode.errors import InputError, SpinodeError
-from spinode.files import check_writable, replacing
+from spinode.files import check_writable, read_arrays, write_arrays
 from spinode.micromagnetics import recording
 from spinode.micromagnetics.demag import mumax3, newell
 from spinode.micromagnetics.llg import Integrator, stable_step
@@ -112,16 +111,15 @@ def run(
         pictures[: len(saved["pictures"])] = saved["pictures"]
 
     def save():
-        with replacing(checkpoint) as partial, partial.open("wb") as file:
-            np.savez(
-                file,
-                identity=identity,
-                spent=spent + clock.monotonic() - started,
-                relaxed=relaxed,
-                rows=rows[:done],
-                pictures=pictures[: np.searchsorted(picture_rows, done)],
-                **integrator.state(),
-            )
+        write_arrays(
+            checkpoint,
+            identity=identity,
+            spent=spent + clock.monotonic() - started,
+            relaxed=relaxed,
+            rows=rows[:done],
+            pictures=pictures[: np.searchsorted(picture_rows, done)],
+            **integrator.state(),
+        )
 
     cells = np.count_nonzero(film.inside)
     saved_at = clock.monotonic()
@@ -173,12 +171,10 @@ def _read(path: Path, identity: str) -> dict[str, np.ndarray] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path) as file:
-            saved = dict(file)
-        found = str(saved["identity"])
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is no readable checkpoint ({error}); delete it.") from None
-    if found != identity:
+        saved = read_arrays(path)
+    except InputError as error:
+        raise InputError(f"{error} It should be a checkpoint; delete it.") from None
+    if str(saved.get("identity")) != identity:
         raise InputError(
             f"The checkpoint {path} belongs to another simulation: its device, drive, times or "
             "version differ; delete it or name another file."

@@ -16,6 +16,7 @@ from numba import njit
 
 from spinode.micromagnetics.demag import MU0, Demag, newell, remote_at
 from spinode.micromagnetics.field import ONE, Film, Texture, span_of, torque_field_at
+from spinode.micromagnetics.transforms import KEPT
 
 GAMMA = 1.7595e11  # rad / (T s), MuMax3's value
 
@@ -68,9 +69,10 @@ def _normalize(m):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def _extrapolate(history, weights, out):
+def _extrapolate(history, newest, weights, out):
+    """Write the weighted sum of the fields to out; the weights go from the newest back in time."""
     a, b, c = history[0], history[1], history[2]
-    wa, wb, wc = weights[0], weights[1], weights[2]
+    wa, wb, wc = weights[-newest % 3], weights[(1 - newest) % 3], weights[(2 - newest) % 3]
     for i in range(out.size):
         out[i] = wa * a[i] + wb * b[i] + wc * c[i]
 
@@ -97,7 +99,7 @@ def _steps(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
     return m, p, q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=KEPT, nogil=True, error_model="numpy")
 def _advance(
     m, history, newest, weights, kernel, applied, span, edge, a, d, k, alpha, dt, texture, buffers
 ):
@@ -109,10 +111,12 @@ def _advance(
         newest = (newest - 1) % nodes
         inner = history[newest, :, 1:-1, 1:-1]
         remote_at(m.reshape(shape)[:, 1:-1, 1:-1], kernel, inner)
-        inner += applied
-        age = (np.arange(nodes) - newest) % nodes
+        for axis in range(3):
+            for j in range(inner.shape[1]):
+                for i in range(inner.shape[2]):
+                    inner[axis, j, i] += applied[axis]
         for call in range(d.shape[1]):
-            _extrapolate(fields, weights[call][age], slow.reshape(-1))
+            _extrapolate(fields, newest, weights[call], slow.reshape(-1))
             m, p, q = _steps(
                 span, m, slow, edge, a, d[refresh, call], k[refresh, call], alpha, dt, texture, p, q
             )
@@ -203,7 +207,7 @@ class Integrator:
         if texture is not None:  # it brings the whole short-range field
             self._exchange = 0.0
             self._texture = texture.compiled(film)
-        self._applied = np.asarray(applied, dtype=float)[:, None, None]
+        self._applied = np.array(applied, dtype=float)
         self._buffers = tuple(np.zeros((3, inside.size)) for _ in range(3))
         # Lagrange weights of the last fields at the middle of every call.
         at = (np.arange(self._calls)[:, None, None] + 0.5) / self._calls
@@ -221,7 +225,10 @@ class Integrator:
         """Begin at ``m``, shape (3, ny, nx), unit length inside the geometry."""
         self._m = np.pad(m * self.film.inside, ((0, 0), (1, 1), (1, 1))).reshape(3, -1)
         self._history = np.zeros((_ORDER + 1, 3, *self._shape))
-        self._history[:, :, 1:-1, 1:-1] = self._demag.remote(self.m) + self._applied
+        field = self._history[0, :, 1:-1, 1:-1]
+        remote_at(self.m, self._demag.kernel, field)  # compiled for these strides in any case
+        field += self._applied[:, None, None]
+        self._history[1:] = self._history[0]
         self._newest = 0
 
     def state(self) -> dict[str, np.ndarray]:
@@ -244,9 +251,10 @@ class Integrator:
         """
         film = self.film
         per_call = (self._refreshes, self._calls, -1, 4)
-        k = np.broadcast_to(2 * Ku / film.Msat - self._demag.local, self.times.shape)
-        d = np.broadcast_to(Dind / (film.Msat * film.cell), self.times.shape)
-        k, d = np.ascontiguousarray(k).reshape(per_call), np.ascontiguousarray(d).reshape(per_call)
+        # Copies: what broadcasting returns is read-only, and compiled code tells that apart.
+        k = np.array(np.broadcast_to(2 * Ku / film.Msat - self._demag.local, self.times.shape))
+        d = np.array(np.broadcast_to(Dind / (film.Msat * film.cell), self.times.shape))
+        k, d = k.reshape(per_call), d.reshape(per_call)
         for first in range(0, self._refreshes, _REFRESHES_PER_CALL):
             part = slice(first, first + _REFRESHES_PER_CALL)
             self._m, self._newest, self._buffers = _advance(

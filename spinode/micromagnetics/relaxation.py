@@ -22,6 +22,7 @@ from spinode.micromagnetics.field import Film, Texture, span_of, torque_field_at
 from spinode.micromagnetics.grains import texture_of
 from spinode.micromagnetics.llg import Integrator, stable_step
 from spinode.micromagnetics.skyrmion import film_of, seeded_state, topological_charge
+from spinode.micromagnetics.transforms import KEPT
 
 #: Largest torque |m x B| in T at which `descend` stops. MuMax3 goes on until its torque no longer
 #: falls; with the rounding of single precision that is here, for cells of 1 nm.
@@ -51,7 +52,7 @@ def _chebyshev():
 _MU, _SLOPE, _LIMIT = _chebyshev()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=KEPT, nogil=True, error_model="numpy")
 def _damping(span, m, texture, kernel, local, shape, field, out):
     """Write -m x (m x B) to out; return the energy -m B / 2 and the largest torque squared."""
     start, stop, _ = span
@@ -72,14 +73,16 @@ def _damping(span, m, texture, kernel, local, shape, field, out):
     return energy, largest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=KEPT, nogil=True, error_model="numpy")
 def _step(span, m, first, h, mu, slope, texture, kernel, local, shape, buffers):
     """Write the state a step h (1/T) after m, whose slope is ``first``, to the third buffer."""
     before, now, after, field, out = buffers
     start, stop, _ = span
-    before[:] = m
-    now[:] = m
-    now += h * slope[0] * first
+    forward = h * slope[0]
+    for axis in range(3):
+        for i in range(m.shape[1]):
+            before[axis, i] = m[axis, i]
+            now[axis, i] = m[axis, i] + forward * first[axis, i]
     for stage in range(1, mu.size):
         _damping(span, now, texture, kernel, local, shape, field, out)
         a, c = mu[stage], h * slope[stage]
@@ -186,7 +189,7 @@ def _relaxed(device: SkyrmionDisk, tensor: Callable) -> np.ndarray:
         )
         settle.start(m)
         settle.advance(*parameters)
-        m = settle.m.copy()
+        m = settle.m
     charge = topological_charge(m, film.inside)
     if round(charge) != -len(device.skyrmions):
         raise SpinodeError(

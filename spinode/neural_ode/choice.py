@@ -22,6 +22,7 @@ from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
 from spinode.provenance import code_version
 
+# Of the code that is at work: a file may be edited while a notebook has it loaded.
 _CODE = code_version(f"import {__name__}")
 _MOST_STATES, _WIDTHS = 10, (8, 16, 24)
 _RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
@@ -39,6 +40,8 @@ class Choice:
     wanted : Candidate
         What the user has settled.
     seed : int
+    steps : int
+        Most steps of the last training.
     checkpoint : path or None
     progress : bool
 
@@ -54,6 +57,7 @@ class Choice:
         wanted: Candidate,
         *,
         seed: int,
+        steps: int,
         checkpoint: str | Path | None,
         progress: bool,
     ):
@@ -63,8 +67,10 @@ class Choice:
         self.chosen = self.linear = wanted
         self.tried: dict[Candidate, Tried] = {}
         self._final: dict | None = None
+        self._steps = steps
         self._checkpoint = Checkpoint(checkpoint)
-        self._restore()
+        if checkpoint is not None:
+            self._restore()
 
     # -- pilots
 
@@ -195,7 +201,7 @@ class Choice:
 
     # -- the last training
 
-    def finish(self, model: LatentODE, steps: int, candidate: Candidate | None = None) -> LatentODE:
+    def finish(self, model: LatentODE, candidate: Candidate | None = None) -> LatentODE:
         """Train a candidate, by default the chosen one, on the whole records; return the model."""
         candidate = candidate or self.chosen
         tried, pilots = self.tried[candidate], self._pilots
@@ -217,7 +223,7 @@ class Choice:
                         step,
                         fitted,
                         HeldOut(held, pilots.burn_in),
-                        plan=((WINDOW, steps),),
+                        plan=((WINDOW, self._steps),),
                         patient=True,
                         save=self._save_final,
                         resume=self._final,
@@ -263,7 +269,8 @@ class Choice:
         for record in self._pilots.records(how):
             data.update(record.truth.tobytes() + record.counts.tobytes())
             data.update(record.stages.tobytes())
-        return {**asdict(self._wanted), "seed": self._seed, "data": data.hexdigest()}
+        options = {"seed": self._seed, "steps": self._steps}
+        return {**asdict(self._wanted), **options, "data": data.hexdigest()}
 
     def _save_final(self, state: dict) -> None:
         self._final = state

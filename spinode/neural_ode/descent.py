@@ -100,9 +100,7 @@ class Training:
                     state.phase, state.stale = "levenberg-marquardt", 0
                     state.weights = state.best
                 return
-            starts = self._generator.integers(
-                stretch.steps - settings["window"] + 1, size=settings["batch"]
-            )
+            starts = stretch.draw(self._generator, settings["batch"], settings["window"])
             loss, slope = loss_and_gradient(state.weights, starts, settings["window"])
             if state.first_loss is None:
                 state.first_loss = loss
@@ -120,8 +118,8 @@ class Training:
             state.moment1 = state.moment1 + (1 - _BETA1) * (slope - state.moment1)
             state.moment2 = state.moment2 + (1 - _BETA2) * (slope**2 - state.moment2)
             mean = state.moment1 / (1 - _BETA1 ** (n + 1))
-            spread = np.sqrt(state.moment2 / (1 - _BETA2 ** (n + 1)))
-            state.weights = state.weights - rate * mean / (spread + _EPSILON)
+            deviation = np.sqrt(state.moment2 / (1 - _BETA2 ** (n + 1)))
+            state.weights = state.weights - rate * mean / (deviation + _EPSILON)
             state.generator = self._generator.bit_generator.state
             bar.update()
             self._save_now_and_then()
@@ -132,8 +130,7 @@ class Training:
         bar.update(state.iteration - state.adam_steps)
         solver = LevenbergMarquardt(
             self._model,
-            stretch.states,
-            stretch.stages,
+            stretch,
             window=self._settings["lm_window"],
             stride=self._settings["lm_stride"],
             weight_decay=self._settings["weight_decay"],

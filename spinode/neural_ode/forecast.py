@@ -15,15 +15,14 @@ from tqdm import tqdm
 
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
-from spinode.neural_ode import _kernels
+from spinode.neural_ode import _kernels, _solver
+from spinode.neural_ode.measured import measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
-from spinode.trajectory import label, spacing_of
+from spinode.trajectory import as_list, label
 
 # Steps, of all runs together, between two looks at the clock: half a second and some 30 MB.
 _CHUNK = 200_000
-# A forecast may leave the trained range of the output by this part of its width on either side.
-_MARGIN = 0.5
 # An input may leave its trained range by this part of its width without a word.
 _INPUT_MARGIN = 0.02
 
@@ -34,9 +33,9 @@ class ForecastWarning(UserWarning):
 
 def forecast(
     model: SpinODE,
-    inputs: Drive | xr.Dataset | Sequence[Drive | xr.Dataset],
+    inputs: Drive | xr.Dataset | xr.DataArray | Sequence[Drive | xr.Dataset | xr.DataArray],
     *,
-    initial: np.ndarray | xr.Dataset | Sequence[np.ndarray | xr.Dataset],
+    initial: np.ndarray | xr.Dataset | xr.DataArray | Sequence,
     duration: float | None = None,
     start: float | None = None,
     interpolation: str | None = None,
@@ -53,11 +52,13 @@ def forecast(
     ----------
     model : SpinODE
         Trained model.
-    inputs : Drive, Dataset, or sequence of them
+    inputs : Drive, Dataset, DataArray, or sequence of them
         What drives the device: a function of time (`spinode.devices.drives`), or evenly spaced
-        samples of the model's inputs over ``time``. A sequence is forecast in parallel.
-    initial : array of shape (k,), Dataset, or sequence of them
-        The first k samples of the output in SI units, or a trajectory that begins with them.
+        samples of the model's inputs over ``time``, other units than the model's converted. A
+        sequence, or a Dataset with a dimension ``run``, is forecast in parallel.
+    initial : array of shape (k,), Dataset, DataArray, or sequence of them
+        The first k samples of the output in the model's units, or a trajectory that begins with
+        them.
     duration : float, optional
         Length of the forecast (s), by default as far as the inputs reach.
     start : float, optional
@@ -80,14 +81,17 @@ def forecast(
     Raises
     ------
     InputError
-        If the inputs end before the forecast, hold NaN or do not fit the model, or ``initial``
-        is not k samples at the model's spacing.
+        If the inputs end before the forecast, hold NaN or do not fit the model, units are those
+        of something else, or ``initial`` is not k samples at the model's spacing.
     """
     if not (isinstance(every, Integral) and every >= 1):
         raise InputError(f"every must be a whole number of at least 1, not {every!r}.")
+    inputs, initial = _runs_of(inputs), _runs_of(initial)
     single = not isinstance(inputs, Sequence)
     if single:
         inputs, initial = [inputs], [initial]
+    elif not isinstance(initial, Sequence | np.ndarray):
+        raise InputError(f"{len(inputs)} inputs need as many initial states, not a single one.")
     elif not len(inputs) == len(initial) > 0:
         raise InputError(f"{len(inputs)} inputs need as many initial states, not {len(initial)}.")
     for name, value in (("duration", duration), ("start", start)):
@@ -170,16 +174,16 @@ class _Runs:
             v[: 3 * (last - first) : 3][-first % every :: every] for v in values
         ]
         stages = np.stack([model.normalize_inputs(v) for v in values]).astype(dtype)
-        low, high = map(dtype, _bounds(model))
+        low, high = map(dtype, model.bounds)
         step = dtype(model.step)
         outputs = np.full((len(runs), kept.stop - kept.start), np.nan, dtype)
         states, taken = self._states[runs], self.taken[runs]
         if len(runs) > 1:
-            _kernels.integrate_batch(
+            _solver.integrate_batch(
                 network, step, states, stages, low, high, every, first, outputs, taken
             )
         elif taken[0] == first:
-            taken += _kernels.integrate(
+            taken += _solver.integrate(
                 network, step, states[0], stages[0], low, high, every, first, outputs[0]
             )
         self._states[runs], self.taken[runs], self.kept[runs, kept] = states, taken, outputs
@@ -202,6 +206,9 @@ class _Runs:
                 attributes,
             )
         )
+        for channel in (model.output, *model.inputs):
+            if channel.units:
+                dataset[channel.name].attrs["units"] = channel.units
         return dataset.isel(run=0, time=slice(0, good[0])) if single else dataset
 
 
@@ -211,19 +218,17 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count()
 
 
+def _runs_of(given):
+    """Return a Dataset with a dimension ``run`` as a list, everything else as it is."""
+    has_runs = isinstance(given, xr.Dataset | xr.DataArray) and "run" in given.dims
+    return as_list(given) if has_runs else given
+
+
 def _initial_state(model, initial, start) -> tuple[np.ndarray, float]:
     """Return the normalized first state and its time (s)."""
     name, k = model.output.name, model.k
-    if isinstance(initial, xr.Dataset):
-        if name not in initial:
-            raise InputError(f"the initial trajectory lacks the model's output {name}.")
-        if initial.sizes["time"] >= 2:
-            spacing = spacing_of(initial)
-            if abs(spacing - model.sample_spacing) > 1e-6 * model.sample_spacing:
-                raise InputError(
-                    f"the model knows samples every {model.sample_spacing:.6g} s but the initial "
-                    f"trajectory has them every {spacing:.6g} s; use trajectory.resample."
-                )
+    if isinstance(initial, xr.Dataset | xr.DataArray):
+        initial = measured(model, initial, "the initial trajectory")
         start = float(initial.time[0]) if start is None else start
         offset = round((start - float(initial.time[0])) / model.sample_spacing)
         if offset < 0:
@@ -263,14 +268,6 @@ def _samples(model: SpinODE, sources: list[StageInputs], duration: float | None)
             f"not {max(samples + 1, 0)}; give longer inputs or a longer duration."
         )
     return samples
-
-
-def _bounds(model: SpinODE) -> tuple[float, float]:
-    """Return the normalized range beyond which a forecast is stopped."""
-    if model.output.name not in model.trained_range:
-        return -1e6, 1e6  # only to catch what blows up: the trained range is unknown
-    low, high = map(model.output.normalize, model.trained_range[model.output.name])
-    return low - _MARGIN * (high - low), high + _MARGIN * (high - low)
 
 
 def _warn_of_untrained(model: SpinODE, name: str, column: np.ndarray) -> None:

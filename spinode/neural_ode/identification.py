@@ -21,6 +21,7 @@ from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.pilots import Candidate
 from spinode.neural_ode.stages import INTERPOLATIONS
 from spinode.neural_ode.state_space import Shape
+from spinode.trajectory import as_list
 
 #: Most Levenberg-Marquardt steps of the last training; the held-out pieces end most sooner.
 STEPS = 400
@@ -69,7 +70,8 @@ def identify(
         Seed of what is drawn: the weights into the neurons.
     checkpoint : path, optional
         File that receives the state of the training. If it exists, the training goes on from it;
-        it is removed at the end.
+        if spinode's code has changed since, it starts again, with a `CheckpointWarning`. It is
+        removed at the end.
     progress : bool
         Show a progress bar.
 
@@ -91,8 +93,8 @@ def identify(
     """
     options = {"states": states, "width": width, "ridge": ridge, "interpolation": interpolation}
     with threadpool_limits(1, "blas"):
-        model, choice = _search(records, output, inputs, options, seed, checkpoint, progress)
-        learned = choice.finish(model, steps)
+        model, choice = _search(records, output, inputs, options, seed, steps, checkpoint, progress)
+        learned = choice.finish(model)
     choice.end()
     return learned
 
@@ -119,14 +121,14 @@ def linear_and_network(
     """
     options = {"states": states, "width": "auto", "ridge": "auto", "interpolation": interpolation}
     with threadpool_limits(1, "blas"):
-        model, choice = _search(records, output, inputs, options, seed, checkpoint, progress)
-        learned = choice.finish(model, steps, choice.linear), choice.finish(model, steps)
+        model, choice = _search(records, output, inputs, options, seed, steps, checkpoint, progress)
+        learned = choice.finish(model, choice.linear), choice.finish(model)
     choice.end()
     return learned
 
 
 def _search(
-    records, output, inputs, options, seed, checkpoint, progress
+    records, output, inputs, options, seed, steps, checkpoint, progress
 ) -> tuple[LatentODE, Choice]:
     """Return a model without weights, and what was found for it."""
     inputs = [inputs] if isinstance(inputs, str) else list(inputs)
@@ -141,7 +143,7 @@ def _search(
             f"interpolation must be one of auto, {', '.join(INTERPOLATIONS)}, "
             f"not {interpolation!r}."
         )
-    records = recordings.as_list(records)
+    records = recordings.in_common_units(as_list(records), [output, *inputs])
     spacing = recordings.check(records, output, inputs)
     model = LatentODE(
         output=recordings.channel(records, output),
@@ -167,6 +169,7 @@ def _search(
         lambda how: [recordings.window(model, one, how) for one in records],
         wanted,
         seed=seed,
+        steps=steps,
         checkpoint=checkpoint,
         progress=progress,
     )

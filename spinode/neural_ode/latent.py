@@ -16,9 +16,10 @@ from spinode.errors import InputError
 from spinode.neural_ode import _sensitivities, model_file, records
 from spinode.neural_ode.forecast import ForecastWarning
 from spinode.neural_ode.initial_state import fit_state
+from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.stages import StageInputs
 from spinode.neural_ode.state_space import Shape, simulate
-from spinode.trajectory import Channel, label, spacing_of
+from spinode.trajectory import Channel, as_list, label
 
 _FORMAT = "spinode latent model 1"
 # An input may leave its trained range by this part of its width without a word.
@@ -147,7 +148,9 @@ class LatentODE:
         if band is not None and not 0 < band < 1:
             raise InputError(f"band must be a part between 0 and 1, not {band!r}.")
         truth, start = self._first_samples(first_samples)
-        sampled = isinstance(inputs, xr.Dataset)
+        sampled = isinstance(inputs, xr.Dataset | xr.DataArray)
+        if sampled:
+            inputs = in_units_of(self, inputs, unnamed=self.inputs[0].name)
         if start is None:
             start = float(inputs.time[0]) if sampled else 0.0
         if sampled:
@@ -184,7 +187,7 @@ class LatentODE:
         attributes = {"source": "forecast", "states": self.states, "width": self.width}
         run = label(xr.Dataset(variables, {"time": time}, attributes))
         for one in (self.output, *self.inputs):
-            run[one.name].attrs.setdefault("units", one.units)
+            run[one.name].attrs["units"] = one.units
         return run
 
     def deviation(self, first: np.ndarray, stages: np.ndarray) -> np.ndarray:
@@ -193,7 +196,7 @@ class LatentODE:
         That of the weights, carried through the model's sensitivities, and the `noise`.
         """
         samples, n = (len(stages) - 1) // 3 + 1, self.shape.states
-        spread = np.full(samples, self.noise**2)
+        variance = np.full(samples, self.noise**2)
         if self.covariance is not None:
             rows = np.empty((samples, self.shape.weights + n + 1))
             alive = _sensitivities.window_rows(
@@ -207,8 +210,8 @@ class LatentODE:
             )
             if alive:
                 slopes = rows[:, : self.shape.weights]
-                spread += np.sum((slopes @ self.covariance) * slopes, axis=1)
-        return np.sqrt(spread)
+                variance += np.sum((slopes @ self.covariance) * slopes, axis=1)
+        return np.sqrt(variance)
 
     def rest(self, drive: np.ndarray) -> np.ndarray:
         """Return the state after a long time under a constant (normalized) input."""
@@ -222,16 +225,8 @@ class LatentODE:
         if given is None:
             return None, None
         start = None
-        if isinstance(given, xr.Dataset):
-            if name not in given:
-                raise InputError(f"the first samples lack the model's output {name}.")
-            if given.sizes["time"] > 1 and not np.isclose(
-                spacing_of(given), self.sample_spacing, rtol=1e-6
-            ):
-                raise InputError(
-                    f"the model knows samples every {self.sample_spacing:.6g} s but the first "
-                    f"samples come every {spacing_of(given):.6g} s; use trajectory.resample."
-                )
+        if isinstance(given, xr.Dataset | xr.DataArray):
+            given = measured(self, given, "the trajectory of the first samples")
             start = float(given.time[0])
             values = given[name].values[: self.start_samples]
         else:
@@ -316,4 +311,4 @@ _PLAIN = (
 def windows_of(model: LatentODE, datasets, interpolation: str | None = None) -> list:
     """Return records, one Dataset or several, as the model sees them."""
     interpolation = interpolation or model.interpolation
-    return [records.window(model, one, interpolation) for one in records.as_list(datasets)]
+    return [records.window(model, one, interpolation) for one in as_list(datasets)]

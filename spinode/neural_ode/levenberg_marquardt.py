@@ -19,7 +19,9 @@ from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve
 
 from spinode.errors import InputError
 from spinode.neural_ode import _derivatives, _kernels
+from spinode.neural_ode._solver import free_forecast
 from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.stretch import Stretch
 
 _MOST_DAMPING = 1e6
 _QUICKEST_RELIEF = 0.2
@@ -32,12 +34,10 @@ class LevenbergMarquardt:
     ----------
     model : SpinODE
         Gives the shape of the network and the step.
-    states : array, shape (samples, k)
-        Delay-embedded output, normalized.
-    stages : array, shape (3 (samples + k - 2) + 1, inputs)
-        Inputs at every third of a sample, normalized.
+    stretch : Stretch
+        The data.
     window : int
-        Steps in a window, roughly: the windows are of equal length and fill the stretch.
+        Steps in a window, roughly: the windows of a trajectory are of equal length and fill it.
     stride : int
         One in so many samples enters the sum of squares.
     weight_decay : float
@@ -50,14 +50,13 @@ class LevenbergMarquardt:
     Raises
     ------
     InputError
-        If the stretch is shorter than one ``stride``.
+        If every stretch is shorter than one ``stride``.
     """
 
     def __init__(
         self,
         model: SpinODE,
-        states: np.ndarray,
-        stages: np.ndarray,
+        stretch: Stretch,
         *,
         window: int,
         stride: int,
@@ -66,19 +65,22 @@ class LevenbergMarquardt:
         growth: float = 2.0,
     ):
         self._model = model
-        self._states = states
-        self._stages = stages
+        self._stretch = stretch
         self._stride = stride
         self._decay = weight_decay
-        steps = len(states) - 1
-        self._length = steps // max(round(steps / window), 1) // stride * stride
-        if self._length == 0:
+        #: First row and steps of each window.
+        self._windows: list[tuple[int, int]] = []
+        for first, steps in stretch.pieces:
+            length = steps // max(round(steps / window), 1) // stride * stride
+            if length > 0:
+                starts = range(first, first + steps - length + 1, length)
+                self._windows += [(start, length) for start in starts]
+        if not self._windows:
             raise InputError(
-                f"windows of {window} steps on a stretch of {steps} hold no sample if one in "
-                f"{stride} counts; lower lm_stride."
+                f"windows of {window} steps on a stretch of {max(s for _, s in stretch.pieces)} "
+                f"hold no sample if one in {stride} counts; lower lm_stride."
             )
-        self._starts = range(0, steps - self._length + 1, self._length)
-        self._samples = len(self._starts) * (self._length // stride)
+        self._samples = sum(length // stride for _, length in self._windows)
         self.damping = damping
         self.growth = growth
 
@@ -101,7 +103,7 @@ class LevenbergMarquardt:
             except LinAlgError:  # rounding made it indefinite
                 gain = 0.0
             else:
-                new_error = self._error(weights + change)
+                new_error = self.error(weights + change)
                 expected = change @ (self.damping * change - gradient)
                 gain = (error - new_error) / expected
             if gain > 0:
@@ -121,19 +123,21 @@ class LevenbergMarquardt:
         curvature = np.zeros((weights.size, weights.size), order="F")
         gradient = np.zeros(weights.size)
         error = 0.0
-        outputs = np.empty(self._length)
-        rows = np.empty((self._length // self._stride, weights.size))
-        for start in self._starts:
+        longest = max(length for _, length in self._windows)
+        all_outputs = np.empty(longest)
+        all_rows = np.empty((longest // self._stride, weights.size))
+        for start, length in self._windows:
+            outputs, rows = all_outputs[:length], all_rows[: length // self._stride]
             _derivatives.sensitivities(
                 network,
                 self._model.step,
-                self._states[start].copy(),
-                self._window_inputs(start),
+                self._stretch.states[start].copy(),
+                self._stretch.inputs(start, length),
                 np.zeros((self._model.k, weights.size)),
                 outputs,
                 rows,
             )
-            residual = (outputs - self._truth(start))[self._stride - 1 :: self._stride]
+            residual = (outputs - self._truth(start, length))[self._stride - 1 :: self._stride]
             # The rows in C order are the columns in Fortran's, and nothing is copied.
             curvature = blas.dsyrk(1.0, rows.T, beta=1.0, c=curvature, lower=True, overwrite_c=True)
             gradient += residual @ rows
@@ -143,50 +147,19 @@ class LevenbergMarquardt:
         gradient = gradient / self._samples + self._decay * weights
         return curvature, gradient, error / self._samples + self._penalty(weights)
 
-    def _error(self, weights: np.ndarray) -> float:
+    def error(self, weights: np.ndarray) -> float:
         """Return what is minimized: the forecasts' mean squared error, and the weights' penalty."""
         network = _kernels.padded(_kernels.unpack(weights, self._model), np.float64)
         error = 0.0
-        for start in self._starts:
-            outputs = free_forecast(
-                network, self._model.step, self._states[start], self._window_inputs(start)
-            )
-            residual = (outputs[1:] - self._truth(start))[self._stride - 1 :: self._stride]
+        for start, length in self._windows:
+            initial, inputs = self._stretch.states[start], self._stretch.inputs(start, length)
+            outputs = free_forecast(network, self._model.step, initial, inputs)
+            residual = (outputs[1:] - self._truth(start, length))[self._stride - 1 :: self._stride]
             error += residual @ residual
         return error / self._samples + self._penalty(weights)
 
     def _penalty(self, weights: np.ndarray) -> float:
         return self._decay * float(weights @ weights)
 
-    def _window_inputs(self, start: int) -> np.ndarray:
-        return self._stages[3 * start : 3 * (start + self._length + self._model.k - 1) + 1]
-
-    def _truth(self, start: int) -> np.ndarray:
-        return self._states[start + 1 : start + self._length + 1, 0]
-
-
-def free_forecast(network, step: float, initial: np.ndarray, stages: np.ndarray) -> np.ndarray:
-    """Return the first output at every sample of a forecast; NaN where it has blown up.
-
-    Parameters
-    ----------
-    network : tuple of arrays
-        From `_kernels.padded`.
-    step : float
-        Sample spacing in the model's time.
-    initial : array, shape (k,)
-        First state, normalized.
-    stages : array, shape (3 (steps + k - 1) + 1, inputs)
-        Inputs at every third of a sample, normalized.
-
-    Returns
-    -------
-    array, shape (steps + 1,)
-    """
-    state = initial.copy()
-    steps = (len(stages) - 1) // 3 - (state.size - 1)
-    outputs = np.full(steps + 1, np.nan)
-    taken = _kernels.integrate(network, step, state, stages, -1e6, 1e6, 1, 0, outputs)
-    if taken == steps:
-        outputs[-1] = state[0]
-    return outputs
+    def _truth(self, start: int, length: int) -> np.ndarray:
+        return self._stretch.states[start + 1 : start + length + 1, 0]

@@ -14,8 +14,11 @@ from itertools import combinations_with_replacement
 import numpy as np
 import torch
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from spinode.errors import InputError
+from spinode.neural_ode._solver import delayed_inputs, torch_step
+from spinode.neural_ode.measured import measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
 from spinode.trajectory import delay_embed, spacing_of
@@ -58,31 +61,37 @@ def one_step_residuals(model: SpinODE, trajectory: xr.Dataset) -> xr.Dataset:
     Dataset
         Over ``time``: ``residual``, measured minus forecast (units of the output), without the
         part that state and input predict, and ``memory``, the derivative of the prediction (the
-        forecast and that part) by the last sample before it.
+        forecast and that part) by the last sample before it. If the model has one input, also
+        ``input_noise_held`` and ``input_noise_joined``: how much the sample varies (standard
+        deviation, given the k before it, to first order) for unit noise at the input, as of
+        `NoisyDrive`, or added to the samples and joined by lines as they are.
 
     Raises
     ------
     InputError
         If the trajectory is too short or does not fit the model.
     """
-    k = model.k
+    k, scale, units = model.k, model.output.scale, model.output.units
+    trajectory = measured(model, trajectory)
     states, driven, last = transitions(model, trajectory)
     if len(last) < _SHORTEST - k:
         raise InputError(
             f"noise is estimated from at least {_SHORTEST} samples, not {len(last) + k}."
         )
-    forecasts, memory = expectations(model, states, driven)
-    residual = model.output.scale * (last - forecasts)
+    forecasts, memory, pull = expectations(model, states, driven)
     known = np.column_stack([states, driven[0], driven[3][:, -1]])
-    residual, slope = _unpredictable(residual, known, column=k - 1)
-    memory += slope / model.output.scale
-    return xr.Dataset(
-        {
-            "residual": ("time", residual, {"units": model.output.units}),
-            "memory": ("time", memory, {"units": "1"}),
-        },
-        {"time": trajectory.time.values[k:]},
-    )
+    residual, slope = _unpredictable(scale * (last - forecasts), known, column=k - 1)
+    variables = {
+        "residual": ("time", residual, {"units": units}),
+        "memory": ("time", memory + slope / scale, {"units": "1"}),
+    }
+    if len(model.inputs) == 1:
+        (channel,) = model.inputs
+        for shape in _SHAPES:
+            deviation = _deviation_of_input_noise(pull, shape) * scale / channel.scale
+            per_input = {"units": f"{units}/({channel.units})"}
+            variables[f"input_noise_{shape}"] = "time", deviation, per_input
+    return xr.Dataset(variables, {"time": trajectory.time.values[k:]})
 
 
 def _unpredictable(
@@ -92,14 +101,14 @@ def _unpredictable(
 
     Return what is left, and the derivative of the polynomial by one of the variables.
     """
-    mean, spread = known.mean(axis=0), known.std(axis=0)
-    known = (known - mean) / spread
+    mean, deviation = known.mean(axis=0), known.std(axis=0)
+    known = (known - mean) / deviation
     terms = _cubic(known)
     weights = np.linalg.solve(terms.T @ terms, terms.T @ residual)
     shift = np.zeros(known.shape[1])
     shift[column] = 1e-3
-    slope = (_cubic(known + shift) - _cubic(known - shift)) @ weights / (2e-3 * spread[column])
-    # The fit takes a part of the noise along: as many degrees of freedom as it has terms.
+    slope = (_cubic(known + shift) - _cubic(known - shift)) @ weights / (2e-3 * deviation[column])
+    # The fit absorbs some of the noise: as many degrees of freedom as it has terms.
     share = (len(terms) - terms.shape[1]) / len(terms)
     return (residual - terms @ weights) / np.sqrt(share), slope
 
@@ -139,8 +148,7 @@ def transitions(
         If the trajectory does not fit the model.
     """
     k = model.k
-    if model.output.name not in trajectory:
-        raise InputError(f"the trajectory lacks the model's output {model.output.name}.")
+    trajectory = measured(model, trajectory)
     output = model.output.normalize(trajectory[model.output.name].values.astype(float))
     if len(output) <= k:
         raise InputError(f"a step of a model with k = {k} takes {k + 1} samples; give more.")
@@ -148,10 +156,7 @@ def transitions(
         raise InputError(f"the trajectory's {model.output.name} holds NaN; cut or repair it.")
     source = StageInputs(model, trajectory, start=float(trajectory.time[0]), interpolation="linear")
     thirds = model.normalize_inputs(source.between(0, len(output) - 1))
-    # Row m holds every input's delays at third m of a sample.
-    rows = len(thirds) - 3 * (k - 1)
-    delayed = np.stack([thirds[3 * j : 3 * j + rows] for j in range(k)], axis=-1)
-    delayed = delayed.reshape(rows, -1)
+    delayed = delayed_inputs(thirds, k)
     steps = len(output) - k
     driven = np.stack([delayed[stage : stage + 3 * steps : 3] for stage in range(4)])
     return delay_embed(output, k)[:-1], driven, output[k:]
@@ -159,8 +164,8 @@ def transitions(
 
 def expectations(
     model: SpinODE, states: np.ndarray, driven: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the last sample that the model expects after each step, and its memory.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the last sample that the model expects after each step, and what it depends on.
 
     Parameters
     ----------
@@ -172,30 +177,31 @@ def expectations(
     -------
     forecasts, memory : array, shape (steps,)
         The expected sample, normalized, and its derivative by the last sample before it.
+    pull : array, shape of ``driven``
+        Its derivatives by the inputs at the four stages of the step.
     """
     dtype = next(model.parameters()).dtype
-    forecasts, memory = np.empty(len(states)), np.empty(len(states))
-    for first in range(0, len(states), _ROWS):
-        here = slice(first, first + _ROWS)
-        state = torch.tensor(states[here], dtype=dtype, requires_grad=True)
-        last = one_step(model, state, torch.tensor(driven[:, here], dtype=dtype))[:, -1]
-        (slope,) = torch.autograd.grad(last.sum(), state)
-        forecasts[here] = last.detach().numpy()
-        memory[here] = slope[:, -1].numpy()
-    return forecasts, memory
+    forecasts, memory, pull = np.empty(len(states)), np.empty(len(states)), np.empty(driven.shape)
+    # Threads gain little on matrices of this size, and on a busy machine wait for one another.
+    with threadpool_limits(1, "openmp"):
+        for first in range(0, len(states), _ROWS):
+            here = slice(first, first + _ROWS)
+            state = torch.tensor(states[here], dtype=dtype, requires_grad=True)
+            played = torch.tensor(driven[:, here], dtype=dtype, requires_grad=True)
+            last = one_step(model, state, played)[:, -1]
+            slopes = torch.autograd.grad(last.sum(), (state, played))
+            forecasts[here] = last.detach().numpy()
+            memory[here] = slopes[0][:, -1].numpy()
+            pull[:, here] = slopes[1].numpy()
+    return forecasts, memory, pull
 
 
 def one_step(model: SpinODE, state: torch.Tensor, driven: torch.Tensor) -> torch.Tensor:
     """Return the state one step later (3/8 rule), given the inputs at its four stages."""
-    step = model.step
-    k1 = model(state, driven[0])
-    k2 = model(state + step / 3 * k1, driven[1])
-    k3 = model(state + step * (k2 - k1 / 3), driven[2])
-    k4 = model(state + step * (k1 - k2 + k3), driven[3])
-    return state + step / 8 * (k1 + 3 * (k2 + k3) + k4)
+    return torch_step(lambda stage, y: model(y, driven[stage]), state, model.step)
 
 
-def langevin_strength(model: SpinODE, trajectory: xr.Dataset) -> Estimate:
+def langevin_strength(steps: xr.Dataset) -> Estimate:
     """Estimate the strength of the Langevin noise of a device, by maximum likelihood.
 
     If white noise of strength s drives the output, and what deviates relaxes by the factor a
@@ -205,21 +211,19 @@ def langevin_strength(model: SpinODE, trajectory: xr.Dataset) -> Estimate:
 
     Parameters
     ----------
-    model : SpinODE
-        Trained model.
-    trajectory : Dataset
-        As for `one_step_residuals`.
+    steps : Dataset
+        From `one_step_residuals`.
 
     Returns
     -------
     Estimate
-        In the units of the output per root second. The standard error is that of the means of 50
-        blocks of residuals, so that it holds if they are not quite independent; what the model
-        itself has wrong is not part of it.
+        In the units of the output per root second. The standard error comes from the means of 50
+        blocks of residuals, so that it also holds if they are not quite independent; the error of
+        the model itself is not part of it.
     """
-    steps = one_step_residuals(model, trajectory)
-    square = steps.residual.values**2 / kick_variance(steps.memory.values, model.sample_spacing)
-    return _root_mean(square)
+    return _root_mean(
+        steps.residual.values**2 / kick_variance(steps.memory.values, spacing_of(steps))
+    )
 
 
 def _root_mean(square: np.ndarray) -> Estimate:
@@ -280,21 +284,6 @@ class NoisyDrive:
         return {self._name: np.interp(time, self._time, self._values) + self._noise[held]}
 
 
-def _expected(model: SpinODE, states: np.ndarray, driven: np.ndarray) -> np.ndarray:
-    """Return the first of what `expectations` returns, without the cost of the second."""
-    dtype = next(model.parameters()).dtype
-    with torch.no_grad():
-        parts = [
-            one_step(
-                model,
-                torch.tensor(states[first : first + _ROWS], dtype=dtype),
-                torch.tensor(driven[:, first : first + _ROWS], dtype=dtype),
-            )[:, -1].numpy()
-            for first in range(0, len(states), _ROWS)
-        ]
-    return np.concatenate(parts).astype(float)
-
-
 # What one noise value adds to the input at the four stages of the step it begins with, and of the
 # step before.
 _SHAPES = {
@@ -303,46 +292,35 @@ _SHAPES = {
 }
 
 
-def input_noise_spread(model: SpinODE, trajectory: xr.Dataset, shape: str) -> np.ndarray:
-    """Return how much unit noise at the input makes every next sample of the output vary.
+def _deviation_of_input_noise(pull: np.ndarray, shape: str) -> np.ndarray:
+    """Return how much unit noise at the one input makes every next sample vary, normalized.
+
+    ``pull`` is that of `expectations`.
+    """
+    k = pull.shape[-1]
+    variance = np.zeros(pull.shape[1])
+    for value in range(k + 1):
+        change = np.zeros((4, k))
+        for delay, part in zip((value, value - 1), _SHAPES[shape], strict=True):
+            if 0 <= delay < k:
+                change[:, delay] += part
+        variance += np.einsum("sk,snk->n", change, pull) ** 2
+    return np.sqrt(variance)
+
+
+def input_noise_strength(steps: xr.Dataset, shape: str) -> Estimate:
+    """Estimate the noise at the input that explains a recording, by maximum likelihood.
 
     Parameters
     ----------
-    model : SpinODE
-        Trained model with one input.
-    trajectory : Dataset
-        As for `one_step_residuals`.
+    steps : Dataset
+        From `one_step_residuals`, of a model with one input.
     shape : {"held", "joined"}
         Noise as of `NoisyDrive`, or added to the samples and joined by lines as they are.
-
-    Returns
-    -------
-    array, shape (steps,)
-        Standard deviation of the output, given the k samples before it, for noise of standard
-        deviation 1 in the units of the input; to first order.
-    """
-    (channel,) = model.inputs
-    states, driven, _ = transitions(model, trajectory)
-    variance, probe = np.zeros(len(states)), 1e-4
-    for value in range(model.k + 1):
-        change = np.zeros((4, 1, model.k))
-        for delay, part in zip((value, value - 1), _SHAPES[shape], strict=True):
-            if 0 <= delay < model.k:
-                change[:, 0, delay] += part
-        moved, back = (_expected(model, states, driven + sign * probe * change) for sign in (1, -1))
-        variance += ((moved - back) / (2 * probe)) ** 2
-    return np.sqrt(variance) * model.output.scale / channel.scale
-
-
-def input_noise_strength(model: SpinODE, trajectory: xr.Dataset, shape: str) -> Estimate:
-    """Estimate the noise at the input that explains a recording, by maximum likelihood.
-
-    As `langevin_strength`, for another noise: that of `input_noise_spread`.
 
     Returns
     -------
     Estimate
         Standard deviation of the noise, in the units of the input, with its standard error.
     """
-    steps = one_step_residuals(model, trajectory)
-    return _root_mean((steps.residual.values / input_noise_spread(model, trajectory, shape)) ** 2)
+    return _root_mean((steps.residual.values / steps[f"input_noise_{shape}"].values) ** 2)

@@ -12,27 +12,29 @@ import numpy as np
 import xarray as xr
 
 from spinode.errors import InputError
+from spinode.neural_ode.measured import in_units_of
 from spinode.neural_ode.stages import StageInputs
 from spinode.neural_ode.variable_projection import Window
 from spinode.trajectory import Channel, spacing_of
+from spinode.units import in_units
 
 _FEWEST = 50
 
 
-def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:
-    """Return one Dataset a record; a dimension ``run`` is taken apart, its padding cut off."""
-    if not isinstance(records, xr.Dataset):
-        return [one for record in records for one in as_list(record)]
-    if "run" not in records.dims:
-        return [records]
-    runs = []
-    for number in range(records.sizes["run"]):
-        run = records.isel(run=number, drop=True)
-        whole = np.all([np.isfinite(run[name].values) for name in run.data_vars], axis=0)
-        last = np.flatnonzero(whole)
-        if last.size:
-            runs.append(run.isel(time=slice(0, int(last[-1]) + 1)))
-    return runs
+def in_common_units(records: list[xr.Dataset], names: Sequence[str]) -> list[xr.Dataset]:
+    """Return records with time in seconds, and variables in the units of the first record.
+
+    Raises
+    ------
+    InputError
+        If units of a record are those of something else.
+    """
+    units = {
+        name: str(records[0][name].attrs.get("units", ""))
+        for name in names
+        if records and name in records[0]
+    }
+    return [in_units(record, units) for record in records]
 
 
 def check(records: list[xr.Dataset], output: str, inputs: Sequence[str]) -> float:
@@ -111,6 +113,7 @@ def window(model, record: xr.Dataset, interpolation: str) -> Window:
     record : Dataset
     interpolation : {"held", "linear", "cubic"}
     """
+    record = in_units_of(model, record, unnamed=model.output.name)
     source = StageInputs(model, record, start=float(record.time[0]), interpolation=interpolation)
     samples = record.sizes["time"]
     stages = np.ascontiguousarray(model.normalize_inputs(source.between(0, samples - 1)))

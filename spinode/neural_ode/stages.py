@@ -11,6 +11,7 @@ import xarray as xr
 
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
+from spinode.neural_ode.measured import in_units_of
 from spinode.neural_ode.model import SpinODE
 from spinode.trajectory import spacing_of
 
@@ -24,8 +25,9 @@ class StageInputs:
     ----------
     model : SpinODE
         Names the inputs and their sample spacing.
-    inputs : Drive or Dataset
-        A drive, or a Dataset over an evenly spaced ``time`` with the model's inputs.
+    inputs : Drive, Dataset or DataArray
+        A drive, or samples of the model's inputs over an evenly spaced ``time``. Other units than
+        the model's are converted.
     start : float
         Time of sample 0 (s).
     interpolation : {"held", "linear", "cubic"}, optional
@@ -40,14 +42,14 @@ class StageInputs:
     Raises
     ------
     InputError
-        If the inputs lack one of the model's, hold NaN, begin after ``start``, are not evenly
-        spaced, or are to be held but not on the model's grid.
+        If the inputs lack one of the model's, are in units of something else, hold NaN, begin
+        after ``start``, are not evenly spaced, or are to be held but not on the model's grid.
     """
 
     def __init__(
         self,
         model: SpinODE,
-        inputs: Drive | xr.Dataset,
+        inputs: Drive | xr.Dataset | xr.DataArray,
         *,
         start: float = 0.0,
         interpolation: str | None = None,
@@ -55,7 +57,14 @@ class StageInputs:
         self._names = [channel.name for channel in model.inputs]
         self._start = start
         self._spacing = model.sample_spacing
-        is_samples = isinstance(inputs, xr.Dataset)
+        is_samples = isinstance(inputs, xr.Dataset | xr.DataArray)
+        if is_samples:
+            inputs = in_units_of(model, inputs, unnamed=self._names[0])
+        elif not hasattr(inputs, "sample"):
+            raise InputError(
+                "inputs must be a drive, or a Dataset with the model's inputs over time, "
+                f"not {type(inputs).__name__}."
+            )
         known = list(inputs.data_vars) if is_samples else list(inputs.inputs)
         missing = [name for name in self._names if name not in known]
         if missing:

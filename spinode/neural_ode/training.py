@@ -1,4 +1,4 @@
-"""Train a Spin-Neural ODE on a trajectory.
+"""Train a Spin-Neural ODE on one trajectory or on several.
 
 First, as in the paper (Methods, "Training"), Adam minimizes the mean squared error of forecasts
 over short windows of the trajectory, here with a cosine-annealed learning rate. Then, if asked,
@@ -8,6 +8,7 @@ Levenberg-Marquardt minimizes that of forecasts over long windows.
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -20,21 +21,25 @@ from spinode.neural_ode import _kernels, gradients
 from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.descent import Training, TrainingDiverged
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.stretch import Stretch, fingerprint
+from spinode.neural_ode.stretch import check_scales, fingerprint, stretch_of
 from spinode.provenance import code_version
+from spinode.trajectory import as_list
 
 # Of the code that is at work: a file may be edited while a notebook has it loaded.
 _CODE = code_version(f"import {__name__}")
 
+#: First sample of a stretch, and the one after its last.
+Samples = tuple[int, int]
+
 
 def fit(
     model: SpinODE,
-    trajectory: xr.Dataset,
+    trajectory: xr.Dataset | Sequence[xr.Dataset],
     *,
-    inputs: Drive | None = None,
+    inputs: Drive | Sequence[Drive] | None = None,
     interpolation: str = "cubic",
-    train: tuple[int, int],
-    validation: tuple[int, int] | None = None,
+    train: Samples | Sequence[Samples | None] | None = None,
+    validation: Samples | Sequence[Samples | None] | None = None,
     iterations: int = 2400,
     batch: int = 50,
     window: int = 20,
@@ -62,15 +67,20 @@ def fit(
     ----------
     model : SpinODE
         Trained in place; its `trained_range` is set.
-    trajectory : Dataset
+    trajectory : Dataset, or sequence of them
         Evenly spaced samples of the model's output (and of its inputs, unless ``inputs``) at the
-        model's sample spacing.
+        model's sample spacing. Other units than the model's are converted. Several experiments
+        are a sequence, or a Dataset with a dimension ``run``, as `spinode.forecast` returns it;
+        no window goes from one to the next.
     inputs : Drive, optional
-        The inputs as functions of time. By default the trajectory's own columns.
+        The inputs as functions of time, of several trajectories one each. By default the
+        trajectory's own columns.
     interpolation : {"held", "linear", "cubic"}
         How the trajectory's own inputs go on between its samples.
-    train, validation : (int, int)
-        First sample of the stretch, and the one after its last.
+    train, validation : (int, int), or sequence of them
+        First sample of the stretch, and the one after its last. Of several trajectories in each,
+        or one pair a trajectory, None for one that is left out. By default all samples are
+        trained on, and none is for validation.
     iterations : int
         Steps of Adam.
     batch, window : int
@@ -126,14 +136,22 @@ def fit(
     Raises
     ------
     InputError
-        If data and model disagree in inputs or sampling, the data hold NaN, a stretch does not
-        fit, or the checkpoint is damaged or belongs to other data or settings.
+        If data and model disagree in inputs, units or sampling, the data hold NaN or lie far
+        from 1 when they are normalized, a stretch does not fit, or the checkpoint is damaged or
+        belongs to other data or settings.
     TrainingDiverged
         If the loss becomes infinite or very large.
     """
+    trajectories = as_list(trajectory)
+    if not trajectories:
+        raise InputError("there is no trajectory to learn from; give one Dataset or several.")
     settings = {
-        "train": _samples("train", train),
-        "validation": None if validation is None else _samples("validation", validation),
+        "train": [[0, one.sizes["time"]] for one in trajectories]
+        if train is None
+        else _stretches("train", train, len(trajectories)),
+        "validation": None
+        if validation is None
+        else _stretches("validation", validation, len(trajectories)),
         "iterations": iterations,
         "batch": batch,
         "window": window,
@@ -152,10 +170,11 @@ def fit(
     work = settings["batch"] * model.width**2
     where, gradient = gradients.place(device, gradient, work)
     settings["gradient"] = gradient
-    sources = (model, trajectory, inputs, interpolation)
-    stretches = {"train_mse": Stretch("train", settings["train"], window, *sources)}
+    sources = (model, trajectories, _drives(inputs, len(trajectories)), interpolation)
+    stretches = {"train_mse": stretch_of("train", settings["train"], window, *sources)}
+    check_scales(model, stretches["train_mse"])
     if validation is not None:
-        stretches["validation_mse"] = Stretch("validation", settings["validation"], 1, *sources)
+        stretches["validation_mse"] = stretch_of("validation", settings["validation"], 1, *sources)
     settings["data"] = fingerprint(model, *stretches.values())
 
     if not isinstance(checkpoint, Checkpoint):
@@ -186,16 +205,39 @@ def _whole(name: str, value, least: int) -> int:
     return int(value)
 
 
-def _samples(name: str, samples) -> list[int]:
-    """Return the first sample of a stretch and the one after its last."""
+def _stretches(name: str, samples, trajectories: int) -> list[list[int] | None]:
+    """Return a pair of numbers, or None, for each trajectory."""
     try:
-        first, stop = map(operator.index, samples)
+        if any(one is None or isinstance(one, Sequence) for one in samples):
+            pairs = [None if one is None else _pair(one) for one in samples]
+        else:
+            pairs = [_pair(samples)] * trajectories
     except (TypeError, ValueError):
         raise InputError(
             f"{name} must be two whole numbers, the first sample and the one after the last, "
-            f"not {samples!r}."
+            f"or such a pair for each trajectory, not {samples!r}."
         ) from None
+    if len(pairs) != trajectories:
+        raise InputError(
+            f"{name} has {len(pairs)} pairs for {trajectories} trajectories; give one each, None "
+            "for one that is left out."
+        )
+    return pairs
+
+
+def _pair(samples) -> list[int]:
+    first, stop = map(operator.index, samples)
     return [first, stop]
+
+
+def _drives(inputs, trajectories: int) -> list[Drive | None]:
+    """Return the drive of each trajectory, None for its own columns."""
+    if inputs is None:
+        return [None] * trajectories
+    drives = list(inputs) if isinstance(inputs, Sequence) else [inputs]
+    if len(drives) != trajectories:
+        raise InputError(f"{trajectories} trajectories need as many drives, not {len(drives)}.")
+    return drives
 
 
 def _check(settings: dict) -> None:

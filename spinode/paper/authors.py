@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from spinode.errors import InputError, SpinodeError
+from spinode.errors import InputError
 from spinode.files import replacing, workbook_root
 from spinode.paper.digitized import digitized
+from spinode.paper.download import download
 from spinode.provenance import depends_on
 
 COMMIT = "503303a3085df2428dbc01f7938b73f45db7a9e6"
@@ -88,9 +89,14 @@ class PublishedFile:
     @property
     def url(self) -> str:
         """Where the file can be downloaded."""
+        return f"{self.mirror}/{self.path}"
+
+    @property
+    def mirror(self) -> str:
+        """The part of `url` that all files of the repository share, but for those in Git LFS."""
         if self.lfs:
-            return f"https://media.githubusercontent.com/media/{self.repository}/{self.path}"
-        return f"https://raw.githubusercontent.com/{self.repository}/{self.path}"
+            return f"https://media.githubusercontent.com/media/{self.repository}"
+        return f"https://raw.githubusercontent.com/{self.repository}"
 
     def state(self, folder: Path) -> str:
         """Return ``here``, ``missing`` or ``corrupt`` for this file under ``folder``."""
@@ -161,8 +167,11 @@ def fetch(
     destination: Path | None = None,
     report: Callable[[PublishedFile, str], None] = lambda file, outcome: None,
     files: tuple[PublishedFile, ...] | None = None,
+    mirror: str | None = None,
 ) -> dict[str, list[PublishedFile]]:
     """Copy or download files, verify each, and keep the good ones.
+
+    A download that was cut off goes on where it was, from ``.partial`` in the destination.
 
     Parameters
     ----------
@@ -176,6 +185,9 @@ def fetch(
         ``fetched``, ``missing`` (not in ``source``) or ``corrupt``.
     files : tuple of PublishedFile, optional
         What to fetch; the authors' files by default.
+    mirror : str, optional
+        Address of a folder that holds the files under their paths, to download from instead of
+        GitHub.
 
     Returns
     -------
@@ -187,7 +199,7 @@ def fetch(
     InputError
         If ``source`` is no folder.
     SpinodeError
-        If GitHub cannot be reached; files fetched before stay.
+        If the server cannot be reached; files fetched before stay.
     """
     destination = destination or folder()
     if source is not None and not source.is_dir():
@@ -197,7 +209,7 @@ def fetch(
         outcome = file.state(destination)
         if outcome != "here":
             if source is None:
-                outcome = _download(file, destination)
+                outcome = _download(file, destination, mirror)
             else:
                 outcome = _copy(file, source, destination)
         outcomes.setdefault(outcome, []).append(file)
@@ -214,21 +226,25 @@ def _copy(file: PublishedFile, source: Path, destination: Path) -> str:
     return "fetched"
 
 
-def _download(file: PublishedFile, destination: Path) -> str:
-    import pooch  # a second of import that only downloads need
-    import requests
-
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / file.path
-        path.parent.mkdir(parents=True)
-        try:
-            pooch.HTTPDownloader(progressbar=True)(file.url, str(path), None)
-        except requests.RequestException as error:
-            raise SpinodeError(
-                f"cannot download {file.path} ({type(error).__name__}): connect to the internet, "
-                "or fetch from a local copy of its repository with --from DIR."
-            ) from None
-        return _copy(file, Path(scratch), destination)
+def _download(file: PublishedFile, destination: Path, mirror: str | None) -> str:
+    url = f"{mirror.rstrip('/')}/{file.path}" if mirror else file.url
+    kind = file.digest.partition(":")[0]
+    partial = destination / ".partial" / file.digest.replace(":", "-")
+    resumed = partial.is_file()
+    download(url, partial, file.size)
+    good = _digest(partial, kind) == file.digest
+    if resumed and not good:  # what was there was no part of it, or was sent once more
+        partial.unlink()
+        download(url, partial, file.size)
+        good = _digest(partial, kind) == file.digest
+    if good:
+        with replacing(destination / file.path) as whole:
+            partial.replace(whole)
+    else:
+        partial.unlink()
+    with suppress(OSError):  # others may lie there
+        partial.parent.rmdir()
+    return "fetched" if good else "corrupt"
 
 
 def recognition_rates(front_end: str) -> dict[str, np.ndarray]:

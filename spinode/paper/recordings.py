@@ -14,7 +14,7 @@ from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PAIR, Protoc
 from spinode.errors import InputError
 from spinode.micromagnetics.tables import read_table
 from spinode.paper import authors
-from spinode.trajectory import load, resample
+from spinode.trajectory import alive, load, resample
 
 #: The authors' table of each training run, by the protocol's name.
 TABLES = {
@@ -66,7 +66,7 @@ def recording(
     Raises
     ------
     InputError
-        If the paper does not train on it, or there is no such run.
+        If the paper does not train on it, there is no such run, or a skyrmion was lost in it.
     """
     if protocol.learning is None:
         raise InputError(f"the paper does not train on {protocol.name!r}: it has no learning.")
@@ -80,7 +80,7 @@ def recording(
     spacing, end = protocol.learning.sample_spacing, float(run.time[-1])
     if samples is not None:
         end = min(end, spacing * samples)
-    return Recording(source, resample(run, spacing, end), drive)
+    return Recording(source, alive(resample(run, spacing, end)), drive)
 
 
 def as_described(drive: Drive, description: dict) -> Drive:

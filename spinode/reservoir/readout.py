@@ -17,6 +17,7 @@ import xarray as xr
 from spinode.analysis.metrics import nrmse
 from spinode.errors import InputError
 from spinode.reservoir.tasks import Task
+from spinode.trajectory import alive
 
 
 def gaussian_mask(nodes: int = 50, seed: int = 3) -> np.ndarray:
@@ -72,8 +73,10 @@ def virtual_nodes(trajectory: xr.Dataset, output: str, nodes: int, hold: float) 
     Raises
     ------
     InputError
-        If the trajectory has no sample at the start of a hold, or not one whole point.
+        If the trajectory has no sample at the start of a hold, or not one whole point; or if a
+        skyrmion was lost in it.
     """
+    alive(trajectory)
     if output not in trajectory:
         raise InputError(f"the trajectory lacks {output!r}; it has {', '.join(trajectory)}.")
     if not (isinstance(nodes, Integral) and nodes >= 1 and hold > 0):

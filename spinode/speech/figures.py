@@ -49,24 +49,32 @@ def from_word_to_voltage(
     volts.margins(x=0)
 
 
-def traces(ax: Axes, states: Mapping[str, np.ndarray], part: slice) -> None:
-    """Draw the same part of what several answered to one recording, the first of them wide.
+def traces(upper: Axes, lower: Axes, states: Mapping[str, np.ndarray], part: slice) -> None:
+    """Draw the same part of what several answered to one recording, and how far they are off.
 
     Parameters
     ----------
-    ax : Axes
+    upper, lower : Axes
+        For the answers, and for all others less the first.
     states : mapping
-        (nodes, frames) in V, by identifier (`spinode.analysis.looks`).
+        (nodes, frames) in V, by identifier (`spinode.analysis.looks`); the first is the device's,
+        drawn wide, and the last lies over it.
     part : slice
         Samples.
     """
     clock = np.arange(part.start, part.stop) * OSCILLATOR.sample_spacing * _US
-    for order, (name, matrix) in enumerate(states.items()):
-        wide = {} if order else {"linewidth": 3.5, "alpha": 0.35}
-        ax.plot(clock, matrix.ravel(order="F")[part] * _MV, **LOOKS[name].line, **wide)
-    ax.margins(x=0)
-    ax.set(xlabel="time (us)", ylabel="voltage (mV)")
-    ax.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    volts = {name: matrix.ravel(order="F")[part] * _MV for name, matrix in states.items()}
+    device, *others = volts
+    upper.plot(clock, volts[device], **LOOKS[device].line, linewidth=3.5, alpha=0.35)
+    upper.plot(clock, volts[others[-1]], **LOOKS[others[-1]].line)
+    for name in others:
+        lower.plot(clock, volts[name] - volts[device], **LOOKS[name].line, linewidth=1)
+    for ax in (upper, lower):
+        ax.margins(x=0, y=0.15)
+        ax.legend(ncols=4, loc="upper right")
+    upper.set(ylabel="voltage (mV)")
+    upper.tick_params(labelbottom=False)
+    lower.set(xlabel="time (us)", ylabel=f"less the {LOOKS[device].label} (mV)")
 
 
 def spread_by_level(deviations: Mapping[str, np.ndarray], response: np.ndarray) -> pd.DataFrame:

@@ -8,32 +8,64 @@ from pathlib import Path
 
 import click
 
+from spinode import __version__
 from spinode.errors import InputError, SpinodeError
+from spinode.workflow.commands import COMMANDS
 from spinode.workflow.learn import forecast, learn
+
+_PROFILE = click.option(
+    "--profile", default="quick", show_default=True, help="A file of profiles/."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="spinode")
 def app() -> None:
     """Run the spinode workbook."""
 
 
-app.add_command(learn)
-app.add_command(forecast)
+for command in (learn, forecast, *COMMANDS):
+    app.add_command(command)
+
+
+@app.command("list")
+@click.argument("notebook", required=False)
+@_PROFILE
+def list_(notebook: str | None, profile: str) -> None:
+    """List the notebooks, or the parameters of NOTEBOOK.
+
+    Beside each stands how long it took here, where it has run under the profile.
+    """
+    from spinode.workflow import listing, notebooks
+
+    if notebook:
+        path = notebooks.find_notebook(notebook)
+        print(f"{path.stem}: {listing.title(path)}\n")
+        for name, value in listing.parameters(path, profile).items():
+            print(f"  {name} = {value!r}")
+        return
+    for path in notebooks.all_notebooks():
+        print(f"{path.stem:26} {listing.duration(path, profile):>7}  {listing.title(path)}")
+    print("\n'spinode list NOTEBOOK' says what its parameters are; 'spinode run NOTEBOOK' runs it.")
 
 
 @app.command()
 @click.argument("notebook")
-@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
+@_PROFILE
 @click.option(
     "-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter."
 )
 def run(notebook: str, profile: str, parameters: tuple[tuple[str, str], ...]) -> None:
-    """Execute NOTEBOOK (such as 02_training); leave it, run, under build/<profile>/."""
-    from spinode.workflow import workbook
+    """Execute NOTEBOOK, such as 02_training.
 
-    known = workbook.defaults(workbook.find_notebook(notebook))
-    overrides = {name: workbook.parse_value(text, known.get(name)) for name, text in parameters}
-    print(f"done: {workbook.run(notebook, profile, overrides)}")
+    It is left, run, under build/<profile>/.
+    """
+    from spinode.workflow import execution, notebooks
+    from spinode.workflow.profiles import parse_value
+
+    known = notebooks.defaults(notebooks.find_notebook(notebook))
+    overrides = {name: parse_value(text, known.get(name)) for name, text in parameters}
+    print(f"done: {execution.run(notebook, profile, overrides)}")
 
 
 @app.command()
@@ -48,11 +80,15 @@ def run(notebook: str, profile: str, parameters: tuple[tuple[str, str], ...]) ->
 )
 @click.option("--zip", "side_by_side", is_flag=True, help="Take the -p side by side, not crossed.")
 @click.option("--grid", "file", type=click.Path(path_type=Path), help="A file of points.")
-@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
+@_PROFILE
 @click.option("--workers", type=click.IntRange(min=1), help="Local processes.  [default: cores]")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler to use instead.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep.")
 @click.option("--yes", is_flag=True, help="Run more than 1000 points.")
+@click.option(
+    "--adaptive", type=click.IntRange(min=1), metavar="N", help="Run only N points, well chosen."
+)
+@click.option("--minimize", metavar="METRIC", help="What an adaptive sweep looks for.")
 def sweep(
     notebook: str,
     parameters: tuple[tuple[str, str], ...],
@@ -60,284 +96,44 @@ def sweep(
     file: Path | None,
     **options,
 ) -> None:
-    """Execute NOTEBOOK over a grid of parameters, on Dask; go on where an earlier run ended."""
-    from spinode.workflow import grid
-    from spinode.workflow.sweep import sweep as run_sweep
+    """Execute NOTEBOOK over a grid of parameters, on Dask.
 
-    values = {name: grid.parse_values(text) for name, text in parameters}
+    The same command goes on where an earlier one ended.
+    """
+    from spinode.workflow import grid, notebooks
+    from spinode.workflow.sweep import sweep as run_sweep
+    from spinode.workflow.table import as_text
+
+    known = notebooks.defaults(notebooks.find_notebook(notebook))
+    values = {name: grid.parse_values(text, known.get(name)) for name, text in parameters}
     axes = grid.Block(**{"zip" if side_by_side else "product": values})
     if not values and not file:
         raise InputError("the grid is empty; give -p NAME VALUES or --grid FILE.")
     points = grid.read_grid(file, axes) if file else grid.Grid(axes)
     found = run_sweep(notebook, points, **options)
-    failed = _print_table(found)
+    best = options["minimize"]
+    print(as_text(found, sort=best if best in found else None))
+    failed = int((found.point_error != "").sum())
     if failed:
         raise SpinodeError(f"{failed} of {found.sizes['point']} points failed; see above.")
 
 
 @app.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def table(folder: Path) -> None:
-    """Print the parameters and metrics of every point of the sweep in FOLDER."""
-    from spinode.workflow.sweep import table as read_table
+@click.option("--columns", metavar="NAMES", help="Only these, such as k,width,nrmse.")
+@click.option("--sort", metavar="NAME", help="Sort by this column; -NAME, from the largest down.")
+@click.option("--over", metavar="NAME", help="Mean and standard deviation over this, as seed.")
+@click.option("--csv", is_flag=True, help="Print comma-separated values.")
+def table(folder: Path, columns: str | None, sort: str | None, over: str | None, csv: bool) -> None:
+    """Print what came out of the sweep in FOLDER.
 
-    _print_table(read_table(folder))
-
-
-def _print_table(table) -> int:
-    """Print the points of a sweep and the errors of those that failed; return their number."""
-    frame = table.to_dataframe().reset_index()
-    errors = frame[frame.point_error != ""]
-    varied = [
-        name for name in frame if name in table.data_vars or frame[name].astype(str).nunique() > 1
-    ]
-    shown = frame[varied].drop(columns=["point", "point_error"], errors="ignore")
-    print(shown.to_string(index=False))
-    for point, error in zip(errors.point, errors.point_error, strict=True):
-        print(f"\nfailed: {point}\n{error}")
-    return len(errors)
-
-
-@app.command()
-@click.argument("what", required=False)
-@click.option("--from", "source", type=click.Path(path_type=Path), help="A local copy to take.")
-@click.option("--list", "listing", is_flag=True, help="Say what is here, and stop.")
-def fetch(what: str | None, source: Path | None, listing: bool) -> None:
-    """Get published data, verify it, and report per file.
-
-    WHAT is paper, the authors' data, or fsdd, the Free Spoken Digit Dataset.
+    A line a point: its parameters, as far as they differ, and its metrics.
     """
-    from spinode.paper import authors
-    from spinode.speech import corpora
+    from spinode.workflow import table as tables
 
-    known = {
-        "paper": (authors.registry(), authors.folder()),
-        "fsdd": (corpora.registry(), corpora.folder()),
-    }
-    if what not in known and not (listing and what is None):
-        raise InputError(
-            f"{f'nothing called {what!r} can be fetched' if what else 'say what to fetch'}; use "
-            "'spinode fetch paper' or 'spinode fetch fsdd'."
-        )
-    if listing:
-        for name, (files, folder) in known.items():
-            if what in (None, name):
-                for file in files:
-                    _report(file, file.state(folder))
-        print("get the missing ones with 'spinode fetch paper' or 'fetch fsdd' [--from DIR].")
-        return
-    files, folder = known[what]
-    report = _report if what == "paper" else _report_trouble  # fsdd has 500 files
-    outcomes = authors.fetch(source, folder, report=report, files=files)
-    counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in sorted(outcomes.items()))
-    print(f"{counts}; in {folder}")
-    if outcomes.get("missing"):
-        print(f"get the missing ones with 'spinode fetch {what}' where there is internet")
-    if refused := outcomes.get("corrupt"):
-        names = ", ".join(file.path for file in refused)
-        raise InputError(f"refused, since the hash is not the published one: {names}.")
-
-
-def _report(file, state: str) -> None:
-    size = "      ?" if file.size is None else f"{file.size / 1e6:7.2f}"
-    print(f"{state:8s} {size} MB  {file.path}", flush=True)
-
-
-def _report_trouble(file, state: str) -> None:
-    if state not in ("here", "fetched"):
-        _report(file, state)
-
-
-@app.command()
-@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: build/book]")
-@click.option("--open", "opening", is_flag=True, help="Open it in a browser.")
-def book(profile: str, out: Path | None, opening: bool) -> None:
-    """Make a static site of the executed notebooks, the tutorials and docs/."""
-    from spinode.book import site
-    from spinode.files import workbook_root
-
-    root = workbook_root()
-    made = site.build(root, profile, out or root / "build" / "book")
-    for line in made.warnings:
-        print(line, file=sys.stderr)
-    if made.missing:
-        print(f"text alone, not executed under {profile}: {', '.join(made.missing)}")
-    print(f"done: {made.folder / 'index.html'}")
-    if opening:
-        click.launch(str(made.folder / "index.html"))
-
-
-@app.command()
-@click.argument("model")
-@click.option("--lab/--no-lab", default=True, help="Open JupyterLab, or only write the notebook.")
-def explore(model: str, lab: bool) -> None:
-    """Open MODEL, a file or the name of a shipped one, with sliders in JupyterLab."""
-    import subprocess
-
-    from spinode.book.explorer import write_notebook
-    from spinode.files import workbook_root
-
-    path = write_notebook(model, workbook_root() / "build" / "explore")
-    print(f"written: {path}")
-    if lab:
-        subprocess.run([sys.executable, "-m", "jupyter", "lab", str(path)], check=False)
-
-
-@app.command()
-def engines() -> None:
-    """Say which micromagnetic engines can run here, and why not."""
-    from spinode.micromagnetics import available_engines
-
-    for one in available_engines():
-        print(f"{one.engine:9s} {'available' if one.available else 'not here ':9s}  {one.detail}")
-
-
-@app.command()
-@click.argument("run_name", metavar="RUN")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for script and sequences.")
-def mx3(run_name: str, out: Path | None) -> None:
-    """Print the MuMax3 script of RUN (such as one_skyrmion), to run elsewhere."""
-    from spinode.micromagnetics import mumax3
-
-    protocol = _protocol(run_name)
-    simulation = protocol.device, protocol.drive, protocol.spacing
-    if out is not None:
-        print(mumax3.write(out, *simulation))
-        return
-    text, sequences = mumax3.script(*simulation)
-    print(text, end="")
-    if sequences:
-        names = ", ".join(f"{name}.ovf" for name in sequences)
-        print(f"the script reads {names}: --out DIR writes them as well", file=sys.stderr)
-
-
-def _protocol(name: str):
-    """Return the run of the paper that is called ``name``."""
-    from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PROTOCOLS, mackey_glass
-
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
-    reservoirs = {f"mackey_glass_{one.name}": one for one in (ONE_SKYRMION, FOUR_SKYRMIONS)}
-    if name not in reservoirs:
-        known = ", ".join([*PROTOCOLS, *reservoirs])
-        raise InputError(f"there is no run {name!r}; there is {known}.")
-    import numpy as np
-
-    from spinode.paper import authors
-    from spinode.reservoir import readout, tasks
-
-    file = authors.locate(authors.MACKEY_GLASS_SERIES)
-    series = np.loadtxt(file) if file else tasks.mackey_glass_series(10_000)
-    return mackey_glass(reservoirs[name], np.multiply.outer(series, readout.gaussian_mask()))
-
-
-@app.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--to", type=click.Path(path_type=Path), help="netCDF file; FOLDER.nc by default.")
-@click.option("--series", default="m", show_default=True, help="Name of the pictures, as B_demag.")
-def import_mumax3(folder: Path, to: Path | None, series: str) -> None:
-    """Read the output FOLDER of a MuMax3 run made elsewhere, and keep it as a trajectory."""
-    from spinode import trajectory
-    from spinode.micromagnetics import mumax3
-
-    table, pictures = mumax3.load(folder, series)
-    default = folder.resolve().with_name(folder.resolve().name + ".nc")
-    path = trajectory.save(table, to or default)
-    print(f"{table.sizes['time']} samples of {', '.join(map(str, table.data_vars))}: {path}")
-    if pictures is not None:
-        images = path.with_name(f"{path.stem}_pictures.nc")
-        saved = trajectory.save(pictures.to_dataset(name=series), images)
-        print(f"{len(pictures)} pictures of {pictures.sizes.get('z', 1)} layer(s): {saved}")
-
-
-@app.command()
-def readme() -> None:
-    """Put the table of all results into README.md; for maintainers, before a commit."""
-    from spinode.files import replacing, workbook_root
-    from spinode.paper import comparison
-
-    root = workbook_root()
-    comparison.publish(root)
-    text = comparison.readme(root)
-    with replacing(root / "README.md") as partial:
-        partial.write_text(text, encoding="utf-8")
-    print(f"results/summary.md and {root / 'README.md'} hold what results/ say.")
-
-
-@app.command()
-def check() -> None:
-    """Say what this machine offers, and refuse what would stop a run."""
-    from spinode.files import workbook_root
-    from spinode.paper import authors
-
-    root = workbook_root()
-    if not (root / ".git").exists():
-        raise InputError(
-            f"{root} is no git repository, which DVC needs: clone the repository instead of "
-            "unpacking an archive, or run 'git init' in it."
-        )
-    import torch
-
-    published = [file for file in authors.registry() if authors.locate(file.path)]
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
-    print(f"workbook        {root}")
-    print(f"torch           {torch.__version__} on {device}, {torch.get_num_threads()} thread(s)")
-    print(f"authors' data   {len(published)} of {len(authors.registry())} files")
-
-
-@app.command()
-def models() -> None:
-    """List the trained models that come with the package."""
-    from spinode.neural_ode import shipped
-
-    for name in shipped.names():
-        about = shipped.card(name)
-        print(f"{name:20}  {about['title']}")
-        for channel, (low, high) in about["trained_range"].items():
-            print(f"{'':20}    {channel} from {low:.4g} to {high:.4g} {about['units'][channel]}")
-
-
-@app.command()
-@click.option("--out", type=click.Path(path_type=Path), default="demo.png", show_default=True)
-def demo(out: Path) -> None:
-    """Forecast a skyrmion, simulate it beside, and draw both: a minute."""
-    from spinode.workflow import demo
-
-    found = demo.demo(out)
-    print(
-        f"{found.points} points of a Mackey-Glass reservoir forecast; its first "
-        f"{found.simulated * 1e9:g} ns simulated by micromagnetics beside it:\n"
-        f"  one nanosecond of the device takes {found.forecast_seconds * 1e3:.2g} ms by the neural "
-        f"ODE and {found.micromagnetics_seconds:.2g} s by micromagnetics,\n"
-        f"  {found.ratio:,.0f} times as long; the forecast is {found.error:.1%} off (NRMSE)\n"
-        f"  {found.figure}"
-    )
-
-
-@app.command()
-@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
-@click.option("--out", type=click.Path(path_type=Path), help="The .zip to write.")
-@click.option("--check", type=click.Path(path_type=Path), metavar="ZIP", help="Verify an archive.")
-def archive(profile: str, out: Path | None, check: Path | None) -> None:
-    """Pack a finished profile as an RO-Crate that can be deposited; or check such an archive."""
-    from spinode.workflow import archive
-
-    if check:
-        print(f"{check}: {archive.verify(check)} files, each as it was packed")
-    else:
-        packed = archive.archive(profile, out or Path(f"spinode-{profile}.zip"))
-        print(f"{archive.verify(packed)} files: {packed}")
-
-
-@app.command(hidden=True)
-@click.option("--profile", default="quick", show_default=True, help="A finished profile.")
-def ship(profile: str) -> None:
-    """Take a profile's models into the package (for maintainers)."""
-    from spinode.workflow import shipping
-
-    for card in shipping.ship(profile):
-        print(card)
+    found = tables.table(folder)
+    chosen = columns.split(",") if columns else None
+    print(tables.as_text(found, columns=chosen, sort=sort, over=over, csv=csv))
 
 
 def main() -> None:

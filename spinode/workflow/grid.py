@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from spinode.errors import InputError
-from spinode.workflow.workbook import parse_value, read_yaml
+from spinode.workflow.profiles import ANY, parse_value, read_yaml
 
 _RANGE = re.compile(r"\s*(-?\d+):(-?\d+)(?::([1-9]\d*))?\s*")
-# A comma that is not inside of brackets.
-_COMMA = re.compile(r",(?![^\[{]*[\]}])")
 
 
 @dataclass(frozen=True)
@@ -103,21 +101,48 @@ class Grid:
                     yield point
 
 
-def parse_values(text: str) -> Sequence[Any]:
+def parse_values(text: str, like: Any = None) -> Sequence[Any]:
     """Read the values of one parameter: ``1,2,3``, ``[1],[1, 2]``, or ``0:5`` for 0 to 4.
+
+    Parameters
+    ----------
+    text : str
+        A comma inside of brackets or quotes belongs to a value: ``'a, b',c`` are two.
+    like : optional
+        The parameter's default, see `spinode.workflow.profiles.parse_value`; where it is a
+        string there are no ranges.
 
     Raises
     ------
     InputError
         If a range is mixed with other values.
     """
+    parts = _split(text) if text.strip() else []
+    if isinstance(like, str) and like not in ANY:
+        return [parse_value(part.strip(), like) for part in parts]
     if found := _RANGE.fullmatch(text):
         start, stop, step = found.groups(default="1")
         return range(int(start), int(stop), int(step))
-    parts = _COMMA.split(text) if text.strip() else []
     if mixed := [part for part in parts if _RANGE.fullmatch(part)]:
         raise InputError(f"the range {mixed[0].strip()} cannot stand in the list {text!r}.")
-    return [parse_value(part) for part in parts]
+    return [parse_value(part.strip(), like) for part in parts]
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas outside of brackets and quotes; at all, where one of these is left open."""
+    parts, depth, quote = [""], 0, ""
+    for one in text:
+        if quote:
+            quote = "" if one == quote else quote
+        elif one in "'\"" and not parts[-1].strip(" [{,"):  # an apostrophe in a word is none
+            quote = one
+        else:
+            depth += (one in "[{") - (one in "]}")
+        if one == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += one
+    return text.split(",") if depth or quote else parts
 
 
 def read_grid(path: Path, axes: Block | None = None) -> Grid:

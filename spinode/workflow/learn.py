@@ -49,7 +49,10 @@ def learn(
     seed: int,
     out: Path | None,
 ) -> None:
-    """Learn a driven device from recordings in FILES; report on data that were held out."""
+    """Learn a driven device from recordings in FILES.
+
+    The report is on data that were held out.
+    """
     from spinode.files import check_writable
     from spinode.recordings import report, study
     from spinode.recordings.readers import read_recording
@@ -107,7 +110,9 @@ def forecast(
     units: tuple[str, ...],
     band: float | None,
 ) -> None:
-    """Forecast what the device of MODEL does under the DRIVE in a file; all in SI units.
+    """Forecast what MODEL does under the DRIVE in a file.
+
+    All is in SI units.
 
     The forecast starts at rest, or from a state fitted to the first samples of --output.
     """

@@ -17,7 +17,14 @@ from spinode.files import replacing, workbook_root
 #: said, where files lie, how notebooks are run, and which names are loaded late. All that
 #: computes or draws is a dependency.
 NEUTRAL = frozenset(
-    {"__init__.py", "errors.py", "files.py", "provenance.py", "workflow/workbook.py"}
+    {
+        "__init__.py",
+        "errors.py",
+        "files.py",
+        "provenance.py",
+        "workflow/profiles.py",
+        "workflow/workbook.py",
+    }
 )
 
 # The name of a stage and its list of dependencies, one a line.

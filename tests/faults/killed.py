@@ -1,0 +1,178 @@
+"""Processes that are killed at random moments, and the same command given again."""
+
+import json
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import jobs
+from jobs import Job, Row
+
+from spinode.workflow.table import table
+
+_SWEEP = ("sweep", "demo", "-p", "count", "0:6", "--workers", "2")
+
+
+def checkpointed(
+    row: Row, job: Job, tries: int, scratch: Path, random, stretch: tuple[float, float] = (0, 1)
+) -> None:
+    """Kill a job in a stretch of its time (0 its start, 1 its end), and let it go on.
+
+    What is lost is the time between the last checkpoint, or else the start, and the kill.
+    """
+    reference = scratch / "reference"
+    started = time.monotonic()
+    assert jobs.finish(job.run, reference) == (0, "")
+    whole = time.monotonic() - started
+    expected = job.read(reference)
+    for number in range(tries):
+        folder = scratch / f"kill{number}"
+        while True:
+            jobs.remove(folder)
+            folder.mkdir()
+            checkpoint = folder / job.checkpoint
+            started = time.time()
+            pid = jobs.start(job.run, folder)
+            time.sleep(whole * random.uniform(*stretch))
+            jobs.kill(pid)
+            killed = time.time()
+            if jobs.end(pid) == 0:
+                continue  # it was faster
+            saved = checkpoint.stat().st_mtime if checkpoint.exists() else started
+            break
+        code, said = jobs.finish(job.run, folder)
+        same = code == 0 and job.read(folder) == expected and not left_over(folder)
+        row.add(same, "" if code == 0 else said, killed - saved)
+        jobs.remove(folder)
+
+
+def left_over(folder: Path) -> list[Path]:
+    """Return checkpoints that are still there; half-written files are told from whole ones."""
+    return list(folder.glob("*.checkpoint"))
+
+
+def _ran(book: Path) -> list[tuple[int, int, int]]:
+    path = book / "ran.txt"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [tuple(map(int, line.split())) for line in lines]
+
+
+def _more(book: Path, count: int) -> bool:
+    return len(_ran(book)) > count
+
+
+def _points(book: Path) -> dict[int, float]:
+    found = table(book / "sweeps" / "quick" / "01_demo")
+    assert not any(found.point_error.values)
+    return dict(zip(found["count"].values.tolist(), found["sum"].values.tolist(), strict=True))
+
+
+def _done(book: Path) -> set[int]:
+    """Return which points have succeeded."""
+    folder = book / "sweeps" / "quick" / "01_demo"
+    records = [json.loads(path.read_text()) for path in folder.glob("*/point.json")]
+    return {one["parameters"]["count"] for one in records if one["error"] is None}
+
+
+def sweep(rows: dict[str, Row], tries: dict[str, int], scratch: Path, random) -> None:
+    """Kill a sweep's driver, then workers and kernels while it runs; what is lost are points.
+
+    A point is lost if it was done before the kill and is run again.
+    """
+    expected = {count: 100 + count for count in range(6)}
+    for number in range(tries["driver"]):
+        book = jobs.workbook(scratch / f"driver{number}")
+        pid = jobs.start(jobs.spinode(*_SWEEP), book)
+        time.sleep(random.uniform(0, 9))
+        done, before = _done(book), len(_ran(book))
+        jobs.kill(pid)
+        jobs.end(pid)
+        code, said = jobs.finish(jobs.spinode(*_SWEEP), book)
+        again = {count for count, *_ in _ran(book)[before:]} & done
+        same = code == 0 and _points(book) == expected
+        rows["driver"].add(same, "" if code == 0 else said, len(again))
+        jobs.remove(book)
+    left = {"worker": tries["worker"], "kernel": tries["kernel"]}
+    number = 0
+    while any(left.values()):
+        number += 1
+        book = jobs.workbook(scratch / f"victims{number}")
+        pid, aimed = jobs.start(jobs.spinode(*_SWEEP), book), []
+        while jobs.wait_for(partial(_more, book, len(aimed)), pid):
+            _, worker, kernel = _ran(book)[-1]
+            kind = str(random.choice([one for one, count in left.items() if count] or ["none"]))
+            if kind == "none" or len(aimed) > 6:
+                break
+            time.sleep(random.uniform(0, 0.6))
+            done, before = _done(book), len(_ran(book))
+            jobs.kill(worker if kind == "worker" else kernel)
+            left[kind] -= 1
+            aimed.append((kind, done, before))
+        code = jobs.end(pid)
+        said = Path(f"{book}.log").read_text().strip().splitlines()[-1]
+        again = code
+        while again == 1:  # a point whose kernel was killed has failed: the same command goes on
+            again, _ = jobs.finish(jobs.spinode(*_SWEEP), book)
+        same = again == 0 and _points(book) == expected
+        for kind, done, before in aimed:
+            repeated = {count for count, *_ in _ran(book)[before:]} & done
+            rows[kind].add(same, said if code else "", len(repeated))
+        jobs.remove(book)
+
+
+def pipeline(row: Row, tries: int, scratch: Path, random) -> None:
+    """Kill ``dvc repro``, the notebook it runs or that one's kernel; what is lost are stages."""
+    for number in range(tries):
+        book = jobs.workbook(scratch / f"pipeline{number}")
+        dvc = [sys.executable, "-m", "dvc"]
+        quiet = {"cwd": book, "check": True, "capture_output": True}
+        subprocess.run(["git", "init", "--quiet"], **quiet)
+        subprocess.run([*dvc, "init", "--quiet"], **quiet)
+        process = subprocess.Popen(
+            [*dvc, "repro"], cwd=book, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(random.uniform(0.5, 12))
+        victims = [process.pid, *_children(process.pid)]
+        jobs.kill(random.choice(victims))
+        time.sleep(0.1)
+        jobs.kill(process.pid)
+        process.wait()
+        stages = _stages(book)
+        again = subprocess.run([*dvc, "repro"], cwd=book, capture_output=True, text=True)
+        tries_again = 0
+        said = ""
+        while again.returncode and tries_again < 5:
+            said = again.stderr.strip().splitlines()[-1]
+            tries_again += 1
+            time.sleep(1)
+            again = subprocess.run([*dvc, "repro"], cwd=book, capture_output=True, text=True)
+        repeated = sum(f"Running stage '{name}'" in again.stdout for name in stages)
+        made = [
+            json.loads((book / "results" / "quick" / f"{n}.json").read_text())
+            for n in ("demo", "after")
+        ]
+        same = again.returncode == 0 and made == [{"sum": 103}, {"double": 206}]
+        row.add(same, said, repeated)
+        jobs.remove(book)
+
+
+def _stages(book: Path) -> set[str]:
+    """Return the stages whose results the pipeline has recorded."""
+    lock = book / "dvc.lock"
+    text = lock.read_text() if lock.exists() else ""
+    return {name for name in ("demo", "after") if f"\n  {name}:" in text}
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that they have."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == pid:
+            found += [int(path.parent.name), *_children(int(path.parent.name))]
+    return found
