@@ -122,9 +122,6 @@ class Choice:
             self.linear = chosen
             if wanted.width != 0:
                 chosen = self._network(chosen)
-                linear = self.pilot(self.linear).typical
-                if wanted.width is None and self.tried[chosen].typical >= linear:
-                    chosen = self.linear
             self.chosen = chosen
             for one in (self.linear, chosen):
                 self.pilot(one)
