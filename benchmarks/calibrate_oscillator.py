@@ -12,15 +12,22 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from spinode.devices.oscillator import WORKING_POINTS, simulate
+from spinode.devices.oscillator import WORKING_POINTS, simulate_oscillator
 from spinode.paper import authors
 from spinode.paper.models import MODELS
 from spinode.speech import calibration, corpora, multiplexing
 from spinode.speech.cochlea import cochleagram, spectrogram
+from spinode.speech.recognition import recognize
 
 SEEDS = range(5)
 # V; around the noise that each front end needs.
 LEVELS = {"cochlear": (0.5e-3, 1e-3, 1.5e-3), "spectrogram": (10e-3, 15e-3, 20e-3)}
+
+
+def rates_under_noise(twin, played, levels, seed=0):
+    """Return a twin's recognition rates with noise joined by lines on its drive, (levels, N)."""
+    runs = (multiplexing.forecast_states(twin, played, noise=one, seed=seed) for one in levels)
+    return np.array([recognize(states).rate.values for states in runs])
 
 
 def main() -> None:
@@ -31,14 +38,14 @@ def main() -> None:
         device, fitted = calibration.fit_response(twin, WORKING_POINTS["cochlear"])
         other = calibration.random_drive(20_000, seed=1)
         truth = calibration.response(twin, other)
-        ours = simulate(replace(device, noise=0.0), other).voltage.values[:-1]
+        ours = simulate_oscillator(replace(device, noise=0.0), other).voltage.values[:-1]
         channels = multiplexing.features(corpus, front_end)
         played = multiplexing.drives(channels, multiplexing.mask(len(channels[0, 0, 0])))
         published = authors.recognition_rates(name)
-        quiet = calibration.rates_under_noise(twin, played, [0.0])
+        quiet = rates_under_noise(twin, played, [0.0])
         found = []
         for seed in SEEDS:
-            noisy = calibration.rates_under_noise(twin, played, LEVELS[name], seed=seed)
+            noisy = rates_under_noise(twin, played, LEVELS[name], seed=seed)
             found.append(
                 calibration.noise_of_rates(
                     (0.0, *LEVELS[name]),

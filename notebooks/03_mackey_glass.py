@@ -37,7 +37,7 @@ iterations = 2400
 lm_steps = 20
 train = None
 validation = None
-confirmed_points = 200
+confirmed_points = 50
 seed = 0
 
 # %%

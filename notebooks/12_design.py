@@ -256,7 +256,7 @@ edge.style.format({"excess": "{:.2f}", "twin's error": "{:.3f}"})
 # together. Then the masks go on a few steps with the better twin.
 
 # %%
-finals = {key: found.design for key, found in descents.items() if key[0] != "from_random"}
+descended = {key: found.design for key, found in descents.items() if key[0] != "from_random"}
 
 
 def simulated(kind, key, design, z):
@@ -271,12 +271,12 @@ def simulated(kind, key, design, z):
 
 def recorded(key):
     """Return what micromagnetics records of a design on the first points of the search."""
-    answer = simulated("active", key, finals[key], asked.standardized[:active_points])
+    answer = simulated("active", key, descended[key], asked.standardized[:active_points])
     return answer.recordings if answer else ()
 
 
 with ThreadPoolExecutor(2) as pool:
-    new = [one for parts in pool.map(recorded, finals) for one in parts]
+    new = [one for parts in pool.map(recorded, descended) for one in parts]
 data = recording(ONE_SKYRMION, out.input, published=bool(shipped))
 end = min(ONE_SKYRMION.learning.train[1], data.signal.sizes["time"])
 old = Recorded(data.signal, data.drive, (min(1500, end // 10), end))
@@ -294,7 +294,7 @@ def polished(design):
 
 
 with ThreadPoolExecutor(2) as pool:
-    finals = dict(zip(finals, pool.map(polished, finals.values()), strict=True))
+    finals = dict(zip(descended, pool.map(polished, descended.values()), strict=True))
 
 # %% [markdown]
 # ## The verdict
@@ -348,7 +348,7 @@ means.style.format("{:.3f}")
 # %%
 delay = families["designed", 0].delay
 network = partial(reservoirpy_nodes().Reservoir, nodes, lr=0.3, sr=1.25, seed=seed)
-references = {}
+by_member = {}
 for problem in fresh:
     x = problem.task.inputs[:verdict_points, None]
     pair = np.column_stack([x, delayed(x[:, 0], delay)])
@@ -358,8 +358,8 @@ for problem in fresh:
         "echo-state network": network().run(x),
         "echo-state network, delayed input": network().run(pair),
     }.items():
-        references.setdefault(name, []).append(problem.nrmse(states))
-references = {name: np.mean(values, axis=0) for name, values in references.items()}
+        by_member.setdefault(name, []).append(problem.nrmse(states))
+references = {name: np.mean(values, axis=0) for name, values in by_member.items()}
 pd.DataFrame(references, index=labels).T.style.format("{:.3f}")
 
 # %% [markdown]

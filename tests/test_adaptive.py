@@ -1,6 +1,10 @@
 """The search among a grid's points, on a table of measured errors."""
 
-from dataclasses import dataclass
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +14,9 @@ import pytest
 pytest.importorskip("optuna", reason="adaptive sweeps need optuna")
 
 from spinode.workflow.adaptive import Search
+from spinode.workflow.points import Point
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@dataclass(frozen=True)
-class Point:
-    name: str
-    parameters: dict
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +41,11 @@ def points_until(points, errors, seed, goal):
 
 
 def test_the_best_of_170_is_found_among_the_first_40(measured):
+    """Half of that is asked for: the median of three searches was 14."""
     points, errors = measured
     goal = 1.05 * np.nanmin(list(errors.values()))
-    assert sum(error <= goal for error in errors.values()) <= 3  # a random 40 meet them rarely
-    assert np.median([points_until(points, errors, seed, goal) for seed in range(3)]) <= 40
+    assert sum(error <= goal for error in errors.values()) == 3  # 40 drawn at random: 56 %
+    assert np.median([points_until(points, errors, seed, goal) for seed in range(3)]) <= 20
 
 
 def test_the_past_alone_decides(measured):
@@ -87,3 +87,65 @@ def test_parameters_of_any_kind():
     while point := Search(points).suggest(seen):
         seen[point.name] = len(seen)
     assert len(seen) == 12
+
+
+NOTEBOOK = """\
+# %% tags=["parameters"]
+profile = "quick"
+count = 0
+
+# %%
+from spinode.workflow.workbook import outputs
+
+with open("ran.txt", "a") as file:
+    print(count, file=file)
+outputs(profile).write_metrics("demo", {"away": abs(count - 17), "word": "far"})
+"""
+COMMAND = [sys.executable, "-m", "spinode.workflow.cli", "sweep", "demo", "-p", "count", "0:30"]
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    for name in ("notebooks", "profiles"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "notebooks" / "01_demo.py").write_text(NOTEBOOK)
+    (tmp_path / "profiles" / "quick.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ran(book):
+    path = book / "ran.txt"
+    return path.read_text().split() if path.exists() else []
+
+
+def test_a_killed_search_loses_at_most_the_point_in_progress(book):
+    command = [*COMMAND, "--workers", "1", "--adaptive", "4", "--minimize", "away"]
+    driver = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    while len(ran(book)) < 3:
+        assert driver.poll() is None
+        time.sleep(0.05)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(set(ran(book))) == 4
+    assert len(ran(book)) <= 5
+    assert len(list(book.glob("sweeps/quick/01_demo/*/point.json"))) == 4
+    # The best comes first
+    shown = [line.split() for line in done.stdout.splitlines()[-4:]]
+    assert int(shown[0][0]) == min(map(int, ran(book)), key=lambda count: abs(count - 17))
+
+    before = ran(book)
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert "4 points, 4 of them done before" in again.stdout
+    assert ran(book) == before
+    more = [*COMMAND, "--workers", "1", "--adaptive", "5"]
+    for metric, said in (("awya", "did you mean 'away'"), ("word", "no number called 'word'")):
+        refused = subprocess.run([*more, "--minimize", metric], capture_output=True, text=True)
+        assert refused.returncode == 2
+        assert said in refused.stderr.strip().splitlines()[-1]
+    assert ran(book) == before
+    refused = subprocess.run(more, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "a metric to minimize" in refused.stderr

@@ -36,8 +36,8 @@ def test_a_profile_is_packed_and_described(book):
     with zipfile.ZipFile(packed) as held:
         graph = json.loads(held.read("ro-crate-metadata.json"))["@graph"]
     by_id = {one["@id"]: one for one in graph}
-    # What RO-Crate 1.1 asks for: the descriptor, its subject, and every file a part of it
-    assert by_id["ro-crate-metadata.json"]["conformsTo"]["@id"] == "https://w3id.org/ro/crate/1.1"
+    # What RO-Crate 1.2 asks for: the descriptor, its subject, and every file a part of it
+    assert by_id["ro-crate-metadata.json"]["conformsTo"]["@id"] == "https://w3id.org/ro/crate/1.2"
     root = by_id[by_id["ro-crate-metadata.json"]["about"]["@id"]]
     assert {"name", "description", "datePublished", "license"} <= root.keys()
     parts = {one["@id"] for one in root["hasPart"]}

@@ -18,6 +18,7 @@ from spinode.files import workbook_root
 from spinode.workflow.execution import execute
 
 ROOT = Path(__file__).resolve().parent.parent
+INDEX = (ROOT / "book" / "pages" / "index.md").read_text("utf-8")
 NOTEBOOK = """# %% [markdown]
 # # Does a sine repeat itself?
 #
@@ -51,7 +52,7 @@ waves = pd.concat([wave[::200].assign(sine=np.sin(f * wave.t[::200]), f=f) for f
 waves.hvplot.line(x="t", y="sine", groupby="f", dynamic=False, width=600, height=200)
 
 # %%
-figure, ax = plt.subplots()
+figure, ax = plt.subplots()  # shown above as fig2_training.png
 ax.plot(t, wave.sine)
 plt.show()
 wave.head(2)
@@ -137,6 +138,9 @@ def test_every_picture_says_what_it_shows(made):
             assert len(re.search(r'alt="([^"]*)"', tag).group(1)) > 10, (page.name, tag)
     sine = (book.folder / "notebooks" / "00_sine.html").read_text("utf-8")
     assert "sine (1) against time (s)" in sine
+    # A figure of the first page says here what it says there.
+    (known,) = re.findall(r"\{\{picture fig2_training: (.+?)\}\}", INDEX)
+    assert f'alt="{known}"' in sine
 
 
 def test_parameters_are_those_it_was_executed_with(made):

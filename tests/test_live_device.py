@@ -1,6 +1,8 @@
 """The live device: its solver, its data, and that a browser computes what `forecast` does."""
 
+import base64
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +49,9 @@ def _models():
     }
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("name", _models())
-def test_a_browser_forecasts_as_the_package_does(name, browser, tmp_path):
+def test_a_browser_forecasts_as_the_package_does(name, compiled, browser, tmp_path):
     model, drive, initial = _models()[name]
     duration = SAMPLES * model.sample_spacing
     expected = forecast(model, drive, initial=initial, duration=duration).mz.values
@@ -60,7 +63,11 @@ def test_a_browser_forecasts_as_the_package_does(name, browser, tmp_path):
         '<!doctype html><script src="data.js"></script><script src="forecast.js"></script>'
     )
     page = browser.new_page()
+    if not compiled:  # as in a browser without the instructions
+        page.add_init_script("WebAssembly.Module = undefined")
     page.goto((tmp_path / "index.html").as_uri())
+    used = page.evaluate("new SpinForecast(SPINODE.models.it).compiled !== null")
+    assert used is compiled
     found = page.evaluate(
         "([inputs, initial]) => new SpinForecast(SPINODE.models.it).forecast(inputs, initial)",
         [inputs.T.tolist(), initial.tolist()],
@@ -68,6 +75,14 @@ def test_a_browser_forecasts_as_the_package_does(name, browser, tmp_path):
     page.close()
     assert len(found) == len(expected) == SAMPLES + 1
     np.testing.assert_allclose(found, expected, atol=1e-9, rtol=0)
+
+
+def test_the_bytes_of_the_layer_are_those_of_its_text():
+    wasmtime = pytest.importorskip("wasmtime", reason="no wasmtime: .[browser]")
+    script = (ROOT / "book" / "static" / "forecast.js").read_text()
+    held = base64.b64decode(re.search(r'const LAYER = "(.+?)"', script).group(1))
+    text = (ROOT / "book" / "static" / "layer.wat").read_text()
+    assert bytes(wasmtime.wat2wasm(text)) == held
 
 
 def test_a_browser_stops_where_the_package_does(browser, tmp_path):
@@ -122,3 +137,10 @@ def test_a_model_of_the_profile_comes_before_the_one_that_is_shipped(tmp_path):
     exported = live.export_model(models["skyrmion"])
     assert exported["width"] == 7 and exported["output"]["offset"] == 0.5
     json.dumps(exported, allow_nan=False)
+
+
+def test_the_noise_of_the_oscillator_is_where_its_notebook_leaves_it():
+    """Fails when notebook 06 names its results otherwise: the switch would do nothing."""
+    found = json.loads((ROOT / "results" / "quick" / "oscillator.json").read_text())
+    assert 1e-4 < live.input_noise(found)["estimate"] < 0.1  # V
+    assert live.input_noise(None) is None

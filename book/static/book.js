@@ -26,11 +26,6 @@
     if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
   });
 
-  // What scrolls sideways can be reached with the keyboard.
-  document.querySelectorAll("article pre").forEach((block) => {
-    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
-  });
-
   const plots = document.querySelectorAll(".book-plot");
   if (!plots.length) return;
   const here = document.querySelector('script[src*="book.js"]').src.replace(/book\.js.*$/, "");

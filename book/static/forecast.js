@@ -5,7 +5,7 @@ window.SpinForecast = (function () {
   const POWERS = new Float64Array(129);
   for (let n = -64; n <= 64; n++) POWERS[n + 64] = Math.pow(2, n);
   function tanh(x) {
-    x = 2 * Math.min(Math.max(x, -20), 20);
+    x = 2 * (x > 20 ? 20 : x < -20 ? -20 : x);
     const n = (x * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
     const r = (x - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
     const power = POWERS[n + 64], q = r * r;
@@ -15,36 +15,41 @@ window.SpinForecast = (function () {
     return (less * even + more * odd) / (more * even + less * odd);
   }
 
-  // Rows of a matrix in blocks of eight, columns within a block; rows are padded with zeros.
-  function blocks(weights, rows, columns) {
-    const out = new Float64Array(Math.ceil(rows / 8) * 8 * columns);
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < columns; j++) {
-        out[(i - i % 8) * columns + 8 * j + i % 8] = weights[i * columns + j];
-      }
-    }
-    return out;
+  // layer.wat, compiled: two numbers at a time, which plain JavaScript cannot. Where a browser has
+  // no such instructions, SpinForecast.layer below does the same.
+  const LAYER = "AGFzbQEAAAABDwJgAXsBe2AGf39/f39/AAIPAQNlbnYGbWVtb3J5AgABAwMCAAEHCQEFbGF5ZXIAAQq3BQK5AwEHe/0MAAAAAAAAAEAAAAAAAAAAQCAA/QwAAAAAAAA0wAAAAAAAADTA/fUB/QwAAAAAAAA0QAAAAAAAADRA/fQB/fIBIQAgAP0M/oIrZUcV9z/+gitlRxX3P/3yAf2UASEBIAAgAf0MAADg/kIu5j8AAOD+Qi7mP/3yAf3xASAB/Qx2PHk17znqPXY8eTXvOeo9/fIB/fEBIQL9DP8DAAAAAAAA/wMAAAAAAAAgAf38Af3HAf3OAUE0/csBIQEgAiAC/fIBIQP9DAAAAACATSRBAAAAAIBNJEEgA/0MAAAAAAB18kAAAAAAAHXyQCAD/QwAAAAAAECKQAAAAAAAQIpAIAP98AH98gH98AH98gH98AEhBCAC/QwAAAAAgE0UQQAAAACATRRBIAP9DAAAAAAAsMNAAAAAAACww0AgA/0MAAAAAAAARUAAAAAAAABFQP3yAf3wAf3yAf3wAf3yASEFIAH9DAAAAAAAAPA/AAAAAAAA8D/98QEhBiAB/QwAAAAAAADwPwAAAAAAAPA//fABIQcgBiAE/fIBIAcgBf3yAf3wASAHIAT98gEgBiAF/fIB/fAB/fMBC/kBAgF/BnsDQCAB/QAEACEIIAH9AAQQIQkgAf0ABCAhCiAB/QAEMCELIAH9AARAIQwgAiEGA0AgBv0KAwAhByAIIAcgAP0ABAD98gH98AEhCCAJIAcgAP0ABBD98gH98AEhCSAKIAcgAP0ABCD98gH98AEhCiALIAcgAP0ABDD98gH98AEhCyAMIAcgAP0ABED98gH98AEhDCAAQdAAaiEAIAZBCGoiBiADSQ0ACyAEIAgQAP0LBAAgBCAJEAD9CwQQIAQgChAA/QsEICAEIAsQAP0LBDAgBCAMEAD9CwRAIARB0ABqIQQgAUHQAGohASAFQQFrIgUNAAsLAIIBBG5hbWUBBwEABHRhbmgCXgIACAABeAEBbgIBcgMBcQQEZXZlbgUDb2RkBgRsZXNzBwRtb3JlAQ0AAXcBAWICAXgDA2VuZAQDb3V0BQZibG9ja3MGAmF0BwF2CAJzMAkCczEKAnMyCwJzMwwCczQDEgEBAgAFYmxvY2sBBmNvbHVtbg==";
+  function compiled(memory) {
+    try {
+      const bytes = Uint8Array.from(atob(LAYER), (letter) => letter.charCodeAt(0));
+      return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports.layer;
+    } catch (error) { return null; }
   }
-  function padded(values) {
-    const out = new Float64Array(Math.ceil(values.length / 8) * 8);
-    out.set(values);
-    return out;
-  }
+
+  // Layers are computed ten rows at a time.
+  const ROWS = 10;
+  const padded = (count) => Math.ceil(count / ROWS) * ROWS;
 
   class SpinForecast {
     constructor(model) {
       this.model = model;
       this.k = model.k;
       this.count = model.inputs.length;
-      const columns = this.k * (1 + this.count), width = model.width;
+      const columns = this.k * (1 + this.count), width = model.width, rows = padded(width);
       const [w1, b1, w2, b2, w3, b3] = model.weights;
-      this.w1 = blocks(w1, width, columns); this.b1 = padded(b1);
-      this.w2 = blocks(w2, width, width); this.b2 = padded(b2);
-      this.w3 = blocks(w3, this.k, width); this.b3 = padded(b3);
-      this.x = new Float64Array(columns);
-      this.h1 = new Float64Array(this.b1.length);
-      this.h2 = new Float64Array(this.b2.length);
-      this.slopes = [0, 1, 2, 3].map(() => new Float64Array(this.b3.length));
+      // All that a layer reads and writes lies in one memory.
+      const sizes = [rows * columns, rows, columns + columns % 2, rows, rows * width, rows, rows];
+      const memory = new WebAssembly.Memory({ initial: Math.ceil(sizes.reduce((a, b) => a + b) / 8192) });
+      let at = 0;
+      [this.w1, this.b1, this.x, this.h1, this.w2, this.b2, this.h2] = sizes.map((size) => {
+        at += 8 * size;
+        return new Float64Array(memory.buffer, at - 8 * size, size);
+      });
+      this.x = this.x.subarray(0, columns);
+      this.fill(this.w1, w1, columns); this.b1.set(b1);
+      this.fill(this.w2, w2, width); this.b2.set(b2);
+      this.w3 = Float64Array.from(w3); this.b3 = Float64Array.from(b3);
+      this.compiled = compiled(memory);
+      this.slopes = [0, 1, 2, 3].map(() => new Float64Array(this.k));
       this.state = new Float64Array(this.k);
       this.a = model.rule.a.map((row) => row.map((v) => v * model.step));
       this.b = model.rule.b.map((v) => v * model.step);
@@ -67,28 +72,46 @@ window.SpinForecast = (function () {
       return (value - offset) / scale;
     }
 
-    // out = bias + weights x, eight rows at a time: each x is read once for all of them.
-    dense(weights, bias, x, columns, out, rows) {
-      for (let i = 0, at = 0; i < rows; i += 8) {
-        let s0 = bias[i], s1 = bias[i + 1], s2 = bias[i + 2], s3 = bias[i + 3];
-        let s4 = bias[i + 4], s5 = bias[i + 5], s6 = bias[i + 6], s7 = bias[i + 7];
-        for (let j = 0; j < columns; j++, at += 8) {
+    // Weights go into blocks of ten rows, columns within a block; what is missing stays zero.
+    fill(blocks, weights, columns) {
+      for (let i = 0; i < weights.length / columns; i++) {
+        const row = i % ROWS, start = (i - row) * columns + row;
+        for (let j = 0; j < columns; j++) blocks[start + ROWS * j] = weights[i * columns + j];
+      }
+    }
+
+    // out = tanh(bias + weights x), ten rows at a time: each x is read once for all of them.
+    layer(weights, bias, x, columns, out) {
+      const rows = bias.length;
+      if (this.compiled) {
+        const from = x.byteOffset;
+        this.compiled(weights.byteOffset, bias.byteOffset, from, from + 8 * columns, out.byteOffset, rows / ROWS);
+        return;
+      }
+      for (let i = 0, at = 0; i < rows; i += 10) {
+        let s0 = bias[i], s1 = bias[i + 1], s2 = bias[i + 2], s3 = bias[i + 3], s4 = bias[i + 4];
+        let s5 = bias[i + 5], s6 = bias[i + 6], s7 = bias[i + 7], s8 = bias[i + 8], s9 = bias[i + 9];
+        for (let j = 0; j < columns; j++, at += 10) {
           const v = x[j];
           s0 += weights[at] * v; s1 += weights[at + 1] * v; s2 += weights[at + 2] * v; s3 += weights[at + 3] * v;
           s4 += weights[at + 4] * v; s5 += weights[at + 5] * v; s6 += weights[at + 6] * v; s7 += weights[at + 7] * v;
+          s8 += weights[at + 8] * v; s9 += weights[at + 9] * v;
         }
-        out[i] = s0; out[i + 1] = s1; out[i + 2] = s2; out[i + 3] = s3;
-        out[i + 4] = s4; out[i + 5] = s5; out[i + 6] = s6; out[i + 7] = s7;
+        out[i] = tanh(s0); out[i + 1] = tanh(s1); out[i + 2] = tanh(s2); out[i + 3] = tanh(s3); out[i + 4] = tanh(s4);
+        out[i + 5] = tanh(s5); out[i + 6] = tanh(s6); out[i + 7] = tanh(s7); out[i + 8] = tanh(s8); out[i + 9] = tanh(s9);
       }
     }
 
     evaluate(slope) {
-      const width = this.model.width, { h1, h2 } = this;
-      this.dense(this.w1, this.b1, this.x, this.x.length, h1, width);
-      for (let i = 0; i < width; i++) h1[i] = tanh(h1[i]);
-      this.dense(this.w2, this.b2, h1, width, h2, width);
-      for (let i = 0; i < width; i++) h2[i] = tanh(h2[i]);
-      this.dense(this.w3, this.b3, h2, width, slope, this.k);
+      const width = this.model.width, { h2 } = this;
+      this.layer(this.w1, this.b1, this.x, this.x.length, this.h1);
+      this.layer(this.w2, this.b2, this.h1, width, this.h2);
+      for (let i = 0, at = 0; i < this.k; i++, at += width) {
+        let even = this.b3[i], odd = 0;
+        for (let j = 0; j + 1 < width; j += 2) { even += this.w3[at + j] * h2[j]; odd += this.w3[at + j + 1] * h2[j + 1]; }
+        if (width % 2) even += this.w3[at + width - 1] * h2[width - 1];
+        slope[i] = even + odd;
+      }
     }
 
     // One sample on. inputs: normalized, by thirds of a sample, one array an input; at: the first.

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -27,7 +28,9 @@ This chapter is the text alone: the notebook has not been executed under the pro
 :::"""
 
 
-def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.NotebookNode, bool]:
+def chapter(
+    one: Chapter, profile: str, pictures: Path, descriptions: Mapping[str, str] | None = None
+) -> tuple[nbformat.NotebookNode, bool]:
     """Return a chapter's notebook as the book shows it, and whether it had run to its end.
 
     Parameters
@@ -37,6 +40,9 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
         Profile the notebook was executed under.
     pictures : Path
         Folder that receives its pictures, ``figures/<page>`` beside the pages.
+    descriptions : mapping of str to str, optional
+        What figures show, by the stems of their files, for those who cannot see them. Of a picture
+        that is not among them, the heading and the sentence above it are given.
     """
     executed = one.executed.is_file()
     if executed:
@@ -61,7 +67,7 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
         output.output_type == "error" for cell in node.cells for output in cell.get("outputs", ())
     )
     node.cells = _with_parameters(node.cells)
-    writer = _Outputs(one, pictures)
+    writer = _Outputs(one, pictures, descriptions or {})
     for cell in node.cells:
         if cell.cell_type == "markdown":
             writer.read(cell.source)
@@ -70,6 +76,7 @@ def chapter(one: Chapter, profile: str, pictures: Path) -> tuple[nbformat.Notebo
             # What JupyterLab shows folded, plumbing, is folded here even where code is open.
             plumbing = cell.metadata.get("jupyter", {}).get("source_hidden", False)
             tag = "hide-cell" if plumbing else "hide-input"
+            writer.code = cell.source
             cell.metadata = nbformat.from_dict({"tags": [tag]})
             cell.outputs = [
                 kept for output in cell.get("outputs", ()) if (kept := writer.output(output))
@@ -112,7 +119,8 @@ def _solutions(text: str) -> str:
 class _Outputs:
     """Rewrites the outputs of one notebook; knows what the text before a picture was about."""
 
-    def __init__(self, one: Chapter, pictures: Path):
+    def __init__(self, one: Chapter, pictures: Path, descriptions: Mapping[str, str]):
+        self._descriptions, self.code = descriptions, ""
         self._folder = pictures / one.page
         self._link = "../" * one.page.count("/") + f"pictures/{one.page}"
         self._title = one.title
@@ -128,7 +136,8 @@ class _Outputs:
 
     @property
     def _about(self) -> str:
-        return _plain(self._heading) + (f": {self._said}" if self._said else "")
+        heading = self._title if self._heading == "The figure" else self._heading
+        return _plain(heading) + (f": {self._said}" if self._said else "")
 
     def output(self, output) -> nbformat.NotebookNode | None:
         """Return an output as the book shows it, or None if it is nothing for a reader."""
@@ -164,7 +173,8 @@ class _Outputs:
         self._folder.mkdir(parents=True, exist_ok=True)
         image.convert("RGB").save(self._folder / f"{self._count}.webp", quality=88, method=4)
         said = output.get("metadata", {}).get("image/png", {})
-        alt = said.get("alt") or f"Figure. {self._about}"
+        known = [text for name, text in self._descriptions.items() if name in self.code]
+        alt = said.get("alt") or (known[0] if known else f"Figure. {self._about}")
         return (
             f'<img class="book-picture" src="{self._link}/{self._count}.webp" loading="lazy" '
             f'width="{image.width}" height="{image.height}" alt="{html.escape(alt, quote=True)}">'

@@ -10,6 +10,7 @@ from spinode.book.contents import Chapter, Part
 from spinode.paper import comparison
 
 _WIDTH = 1000
+_PICTURE = re.compile(r"\{\{picture (\S+): (.+?)\}\}")
 # Columns of the comparison that the page shows, and what it calls them.
 _HEADS = {
     "figure": "Fig.",
@@ -32,9 +33,7 @@ def write(root: Path, profile: str, parts: list[Part], source: Path, pictures: P
     table = comparison.compare(root, _profiles(root))
     text = (source / "index.md").read_text("utf-8")
     folder = root / "figures" / profile
-    text = re.sub(
-        r"\{\{picture (\S+): (.+?)\}\}", lambda m: _picture(folder, m[1], m[2], pictures), text
-    )
+    text = _PICTURE.sub(lambda m: _picture(folder, m[1], m[2], pictures), text)
     text = text.replace("{{counts}}", comparison.counts(table)).replace("{{profile}}", profile)
     text = text.replace("{{claims}}", claims_html(comparison.main_claims(table)))
     text = text.replace("{{contents}}", _contents(parts)) + _toctrees(parts)
@@ -44,6 +43,11 @@ def write(root: Path, profile: str, parts: list[Part], source: Path, pictures: P
         "{{counts}}", comparison.counts(table)
     )
     (source / "claims.md").write_text(page, encoding="utf-8")
+
+
+def descriptions(root: Path) -> dict[str, str]:
+    """Return what the figures of the first page show, by the stems of their files."""
+    return dict(_PICTURE.findall((root / "book" / "pages" / "index.md").read_text("utf-8")))
 
 
 def _profiles(root: Path) -> list[str]:

@@ -12,12 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spinode.book import recordings
 from spinode.errors import InputError, SpinodeError
-from spinode.neural_ode import _kernels
-from spinode.neural_ode.forecast import _bounds
+from spinode.neural_ode import _solver
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.shipped import load_model
 
@@ -31,31 +28,21 @@ MODELS = {
 
 
 def solver_rule() -> dict[str, list]:
-    """Return the Butcher tableau of the forecast's solver, read off the compiled loops.
+    """Return the Butcher tableau of the forecast's solver.
 
     Returns
     -------
     dict
         ``a`` (4 x 4), ``b`` (4), and ``thirds`` (4): at which third of a sample each stage lies.
     """
-    a, b = np.zeros((4, 4)), np.zeros(4)
-    for j in range(4):
-        slopes, out = np.zeros((4, 1)), np.zeros(1)
-        slopes[j] = 1.0
-        for stage in range(4):
-            _kernels.stage_state(stage, np.zeros(1), 1.0, slopes, out)
-            a[stage, j] = out[0]
-        state = np.zeros(1)
-        _kernels.advance(state, 1.0, slopes)
-        b[j] = state[0]
-    thirds = np.rint(3 * a.sum(axis=1)).astype(int)
-    return {"a": a.tolist(), "b": b.tolist(), "thirds": thirds.tolist()}
+    rows = [list(map(float, row)) for row in _solver.A]
+    return {"a": rows, "b": list(_solver.B), "thirds": list(_solver.THIRDS)}
 
 
 def export_model(model: SpinODE) -> dict[str, Any]:
     """Return a model as JSON: weights a row a neuron, and all that turns SI into its units."""
     w1, b1, w2, b2, w3, b3 = (p.detach().cpu().double().numpy() for p in model.f.parameters())
-    low, high = _bounds(model)
+    low, high = model.bounds
     return {
         "k": model.k,
         "width": model.width,
@@ -117,7 +104,7 @@ def collect(root: Path, profile: str, cache: Path) -> dict[str, Any]:
         "missing": missing,
         "profile": profile,
         "micromagnetics": _seconds_per_ns(results),
-        "noise": results.get("oscillator", {}).get("input_noise", {}).get("held"),
+        "noise": input_noise(results.get("oscillator")),
         "breathing": recordings.breathing_points(),
     }
     if "skyrmion" in models:
@@ -128,6 +115,17 @@ def collect(root: Path, profile: str, cache: Path) -> dict[str, Any]:
         except SpinodeError as error:
             data["recorded_error"] = str(error)
     return data
+
+
+def input_noise(oscillator: Mapping[str, Any] | None) -> dict[str, float] | None:
+    """Return the noise at the input (V) of the oscillator that the page shows, held by samples.
+
+    Parameters
+    ----------
+    oscillator : mapping or None
+        What ``results/<profile>/oscillator.json`` holds, if it is there.
+    """
+    return oscillator["noise"]["cochlear"]["input"]["held"] if oscillator else None
 
 
 def _seconds_per_ns(results: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -149,10 +149,10 @@ def _stage(root: Path, profile: str, parts: list[Part], source: Path, work: Path
         (work / name).mkdir(parents=True)
     shutil.copytree(root / "book" / "pages", source, dirs_exist_ok=True)
     shutil.copytree(root / "docs", source / "docs")
-    missing = []
+    missing, shown = [], front.descriptions(root)
     for part in parts:
         for one in part.chapters:
-            node, executed = chapter(one, profile, work / "pictures")
+            node, executed = chapter(one, profile, work / "pictures", shown)
             if not executed:
                 missing.append(one.text.stem)
             target = source / f"{one.page}.ipynb"

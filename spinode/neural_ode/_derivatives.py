@@ -1,6 +1,6 @@
 """Compiled derivatives of forecasts with respect to the weights of a Spin-Neural ODE.
 
-Both go through the 3/8 rule of `spinode.neural_ode._kernels` exactly, step by step; nothing is
+Both go through the 3/8 rule of `spinode.neural_ode._solver` exactly, step by step; nothing is
 approximated.
 """
 
@@ -13,28 +13,12 @@ from spinode.neural_ode._kernels import (
     COMPILE,
     SUM,
     _matvec,
-    advance,
     dot,
     evaluate,
     evaluate_batch,
     multiply,
-    stage_inputs,
-    stage_state,
 )
-
-
-@njit(**COMPILE)
-def _stage_adjoint(stage, step, g, back, out):
-    """Back-propagate to a stage's slope, from the step's end ``g`` and later stages ``back``."""
-    for i in range(g.size):
-        if stage == 3:
-            out[i] = step / 8 * g[i]
-        elif stage == 2:
-            out[i] = 3 * step / 8 * g[i] + step * back[3, i]
-        elif stage == 1:
-            out[i] = 3 * step / 8 * g[i] - step * back[3, i] + step * back[2, i]
-        else:
-            out[i] = step / 8 * g[i] + step * back[3, i] + step / 3 * (back[1, i] - back[2, i])
+from spinode.neural_ode._solver import advance, stage_adjoint, stage_inputs, stage_state
 
 
 @njit(**COMPILE)
@@ -120,7 +104,7 @@ def window_gradient(network, step, states, stages, starts, window, gradient):
         for stage in range(3, -1, -1):
             at = 4 * m + stage
             for b in range(count):
-                _stage_adjoint(stage, step, g[b], back[:, b], d3[b])
+                stage_adjoint(stage, step, g[b], back[:, b], d3[b])
             multiply(d3, w3, d2)
             _through_tanh(h2[at], d2)
             multiply(d2, senders2, d1)
@@ -201,7 +185,7 @@ def sensitivities(network, step, state, stages, sensitivity, outputs, rows):
             for j in range(k):
                 g[j] = i == j
             for stage in range(3, -1, -1):
-                _stage_adjoint(stage, step, g, back, d3[stage])
+                stage_adjoint(stage, step, g, back, d3[stage])
                 _matvec(w3, nothing, d3[stage], d2[stage])
                 for a in range(n):
                     d2[stage, a] *= 1 - h2[stage, a] ** 2

@@ -1,6 +1,6 @@
 """Compiled derivative of a forecast with respect to what drives it.
 
-Back-propagation through the 3/8 rule of `spinode.neural_ode._kernels`, exact step by step. Only
+Back-propagation through the 3/8 rule of `spinode.neural_ode._solver`, exact step by step. Only
 the states are kept on the way forward; the network is evaluated anew on the way back, so that
 memory grows by k numbers a step and a derivative costs about three forecasts.
 """
@@ -10,17 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from spinode.neural_ode._derivatives import _stage_adjoint
-from spinode.neural_ode._kernels import (
-    COMPILE,
-    SUM,
-    _matvec,
-    advance,
-    dot,
-    evaluate,
-    stage_inputs,
-    stage_state,
-)
+from spinode.neural_ode._kernels import COMPILE, SUM, _matvec, dot, evaluate
+from spinode.neural_ode._solver import advance, stage_adjoint, stage_inputs, stage_state
 
 
 @njit(**COMPILE)
@@ -90,7 +81,7 @@ def input_gradient(network, step, states, stages, by_output, by_stages):
             stage_inputs(stages, m, stage, k, x[stage, k:])
             evaluate(network, x[stage], h1[stage], h2[stage], slopes[stage])
         for stage in range(3, -1, -1):
-            _stage_adjoint(stage, step, g, back, d3)
+            stage_adjoint(stage, step, g, back, d3)
             _matvec(w3, nothing, d3, d2)
             for a in range(n):
                 d2[a] *= 1 - h2[stage, a] ** 2

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
-from spinode.neural_ode import _kernels
+from spinode.neural_ode import _kernels, _solver
 from spinode.neural_ode.measured import measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
@@ -23,8 +23,6 @@ from spinode.trajectory import as_list, label
 
 # Steps, of all runs together, between two looks at the clock: half a second and some 30 MB.
 _CHUNK = 200_000
-# A forecast may leave the trained range of the output by this part of its width on either side.
-_MARGIN = 0.5
 # An input may leave its trained range by this part of its width without a word.
 _INPUT_MARGIN = 0.02
 
@@ -176,16 +174,16 @@ class _Runs:
             v[: 3 * (last - first) : 3][-first % every :: every] for v in values
         ]
         stages = np.stack([model.normalize_inputs(v) for v in values]).astype(dtype)
-        low, high = map(dtype, _bounds(model))
+        low, high = map(dtype, model.bounds)
         step = dtype(model.step)
         outputs = np.full((len(runs), kept.stop - kept.start), np.nan, dtype)
         states, taken = self._states[runs], self.taken[runs]
         if len(runs) > 1:
-            _kernels.integrate_batch(
+            _solver.integrate_batch(
                 network, step, states, stages, low, high, every, first, outputs, taken
             )
         elif taken[0] == first:
-            taken += _kernels.integrate(
+            taken += _solver.integrate(
                 network, step, states[0], stages[0], low, high, every, first, outputs[0]
             )
         self._states[runs], self.taken[runs], self.kept[runs, kept] = states, taken, outputs
@@ -270,14 +268,6 @@ def _samples(model: SpinODE, sources: list[StageInputs], duration: float | None)
             f"not {max(samples + 1, 0)}; give longer inputs or a longer duration."
         )
     return samples
-
-
-def _bounds(model: SpinODE) -> tuple[float, float]:
-    """Return the normalized range beyond which a forecast is stopped."""
-    if model.output.name not in model.trained_range:
-        return -1e6, 1e6  # only to catch what blows up: the trained range is unknown
-    low, high = map(model.output.normalize, model.trained_range[model.output.name])
-    return low - _MARGIN * (high - low), high + _MARGIN * (high - low)
 
 
 def _warn_of_untrained(model: SpinODE, name: str, column: np.ndarray) -> None:

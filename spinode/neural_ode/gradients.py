@@ -14,6 +14,7 @@ import torch
 
 from spinode.errors import InputError
 from spinode.neural_ode import _derivatives, _kernels
+from spinode.neural_ode._solver import THIRDS, delayed_inputs, torch_step
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stretch import Stretch
 from spinode.trajectory import windows
@@ -90,10 +91,8 @@ def by_torch(model: SpinODE, stretch: Stretch, gradient: str, device: torch.devi
     parameters = tuple(model.parameters())
     dtype = parameters[0].dtype
     k, step = model.k, model.step
-    # Row m: every input's delays at third m of a sample.
-    rows = len(stretch.stages) - 3 * (k - 1)
-    delayed = np.stack([stretch.stages[3 * j : 3 * j + rows] for j in range(k)], axis=-1)
-    delayed = torch.as_tensor(delayed.reshape(rows, -1), dtype=dtype, device=device)
+    delayed = delayed_inputs(stretch.stages, k)
+    delayed = torch.as_tensor(delayed, dtype=dtype, device=device)
 
     def slope(state, row):
         return model(state, delayed[row])
@@ -155,14 +154,11 @@ def _recorded(compute: Callable) -> Callable:
 
 
 def _solve(slope, row, state, window, step):
-    """Integrate by the 3/8 rule; ``row`` is each window's first row of inputs."""
+    """Integrate; ``row`` is each window's first row of inputs."""
     states = [state]
     for n in range(window):
-        k1 = slope(state, row + 3 * n)
-        k2 = slope(state + step / 3 * k1, row + 3 * n + 1)
-        k3 = slope(state + step * (k2 - k1 / 3), row + 3 * n + 2)
-        k4 = slope(state + step * (k1 - k2 + k3), row + 3 * n + 3)
-        state = state + step / 8 * (k1 + 3 * (k2 + k3) + k4)
+        at = row + 3 * n
+        state = torch_step(lambda stage, y, at=at: slope(y, at + THIRDS[stage]), state, step)
         states.append(state)
     return torch.stack(states)
 

@@ -13,7 +13,6 @@ import torch
 
 from spinode.errors import InputError, SpinodeError
 from spinode.neural_ode import _input_derivatives, _kernels
-from spinode.neural_ode.forecast import _bounds
 from spinode.neural_ode.model import SpinODE
 
 
@@ -71,7 +70,7 @@ class _Held(torch.autograd.Function):
         states = np.zeros((held.size * every - model.k + 2, model.k))
         weights = _kernels.pack(model.f.parameters())
         network = _kernels.padded(_kernels.unpack(weights, model), np.float64)
-        low, high = _bounds(model)
+        low, high = model.bounds
         taken = _input_derivatives.trace(network, model.step, states, stages, low, high)
         if taken < len(states) - 1:
             raise LeftRange(

@@ -19,8 +19,9 @@ from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve
 
 from spinode.errors import InputError
 from spinode.neural_ode import _derivatives, _kernels
+from spinode.neural_ode._solver import free_forecast
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.stretch import Stretch, free_forecast
+from spinode.neural_ode.stretch import Stretch
 
 _MOST_DAMPING = 1e6
 _QUICKEST_RELIEF = 0.2

@@ -19,6 +19,8 @@ from spinode.neural_ode import model_file
 from spinode.trajectory import Channel
 
 _FORMAT = "spinode model 2"
+# A forecast may leave the trained range of the output by this part of its width on either side.
+_MARGIN = 0.5
 
 
 class SpinODE(nn.Module):
@@ -37,7 +39,7 @@ class SpinODE(nn.Module):
     time_scale : float
         Seconds in one unit of the model's dimensionless time.
     k : int
-        Number of delays, 1 or more.
+        Embedding dimension: how many successive samples make a state, 1 or more.
     width : int
         Neurons in each of the two hidden layers.
     seed : int
@@ -101,6 +103,18 @@ class SpinODE(nn.Module):
     def step(self) -> float:
         """One sample in the model's dimensionless time."""
         return self.sample_spacing / self.time_scale
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Range of the normalized output beyond which a forecast is stopped.
+
+        It is the trained range, widened by half its width on either side; if that is unknown, it
+        only catches what blows up.
+        """
+        if self.output.name not in self.trained_range:
+            return -1e6, 1e6
+        low, high = map(self.output.normalize, self.trained_range[self.output.name])
+        return low - _MARGIN * (high - low), high + _MARGIN * (high - low)
 
     def forward(self, state: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Return the time derivative of the state.

@@ -35,7 +35,7 @@ from torch import nn
 from tqdm import tqdm
 
 from spinode.errors import InputError
-from spinode.neural_ode import _kernels, model_file
+from spinode.neural_ode import _kernels, _solver, model_file
 from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.noise import expectations, kick_variance, one_step, transitions
@@ -44,8 +44,6 @@ from spinode.trajectory import label
 
 _FORMAT = "spinode diffusion 2"
 _CHUNK = 200_000  # steps between two looks at the inputs: some 30 MB
-# A simulation may leave the trained range of the output by this part of its width.
-_MARGIN = 0.5
 
 
 class NeuralSDE(nn.Module):
@@ -63,8 +61,8 @@ class NeuralSDE(nn.Module):
     Attributes
     ----------
     drift : SpinODE
-        Of its slopes only the last is in use: the delayed outputs are known. So it is no model to
-        forecast with; `simulate` without noise is.
+        Only the last of its slopes is used, as the delayed outputs are known. Do not forecast
+        with it; use `sample_path` without noise.
     diffusion : torch.nn.Sequential
         Linear, tanh, Linear, tanh, Linear: from the state, its inputs, and the newest inputs one
         sample later, to the logarithm of s, normalized. Neurons of tanh keep it within bounds.
@@ -117,7 +115,7 @@ class NeuralSDE(nn.Module):
         Raises
         ------
         InputError
-            If it is not there or is no such model.
+            If it is not there, or the file holds something else.
         """
         drift = SpinODE.load(Path(folder) / "drift.pt")
         _, weights = model_file.read(Path(folder) / "diffusion.pt", _FORMAT)
@@ -183,8 +181,8 @@ def fit(
     with threadpool_limits(1, "openmp"), bar:
         for iteration in range(iterations):
             rows = torch.randint(len(last), (batch,), generator=generator)
-            mean, log_spread = sde(states[rows], driven[:, rows])
-            loss = -_log_density(last[rows], mean, log_spread).mean()
+            mean, log_deviation = sde(states[rows], driven[:, rows])
+            loss = -_log_density(last[rows], mean, log_deviation).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -196,10 +194,10 @@ def fit(
     )
 
 
-def _log_density(value, mean, log_spread):
+def _log_density(value, mean, log_deviation):
     """Return the logarithm of a normal density."""
-    deviation = (value - mean) * torch.exp(-log_spread)
-    return -0.5 * deviation**2 - log_spread - 0.5 * np.log(2 * np.pi)
+    deviation = (value - mean) * torch.exp(-log_deviation)
+    return -0.5 * deviation**2 - log_deviation - 0.5 * np.log(2 * np.pi)
 
 
 def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
@@ -214,8 +212,8 @@ def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Over ``time``: ``mean`` and ``spread`` (standard deviation) of the sample, in units of the
-        output; ``strength`` of the white noise, in units of the output per root second;
+        Over ``time``: ``mean`` and standard ``deviation`` of the sample, in units of the output;
+        ``strength`` of the white noise, in units of the output per root second;
         ``log_likelihood`` of what was measured (nats, for a density per unit of the output).
 
     Raises
@@ -229,16 +227,16 @@ def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
     dtype = next(sde.parameters()).dtype
     inputs = (torch.tensor(array, dtype=dtype) for array in (states, driven))
     with torch.no_grad():
-        mean, log_spread = sde(*inputs)
-        density = _log_density(torch.tensor(last, dtype=dtype), mean, log_spread)
+        mean, log_deviation = sde(*inputs)
+        density = _log_density(torch.tensor(last, dtype=dtype), mean, log_deviation)
     _, memory, _ = expectations(model, states, driven)
     scale, units = model.output.scale, model.output.units
-    spread = scale * np.exp(log_spread.numpy())
-    strength = spread / np.sqrt(kick_variance(memory, model.sample_spacing))
+    deviation = scale * np.exp(log_deviation.numpy())
+    strength = deviation / np.sqrt(kick_variance(memory, model.sample_spacing))
     return xr.Dataset(
         {
             "mean": ("time", model.output.restore(mean.numpy()), {"units": units}),
-            "spread": ("time", spread, {"units": units}),
+            "deviation": ("time", deviation, {"units": units}),
             "strength": ("time", strength, {"units": f"{units} s-0.5"}),
             "log_likelihood": ("time", density.numpy() - np.log(scale), {"units": "1"}),
         },
@@ -246,7 +244,7 @@ def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
     )
 
 
-def simulate(
+def sample_path(
     sde: NeuralSDE,
     inputs: xr.Dataset,
     *,
@@ -291,7 +289,7 @@ def simulate(
     output[:k] = state
     networks = [_kernels.padded(_layers(net), dtype) for net in (model.f, sde.diffusion)]
     generator = np.random.default_rng(seed)
-    low, high = map(dtype, _bounds(model))
+    low, high = map(dtype, model.bounds)
     for first in range(0, output.size - k, _CHUNK):
         last = min(first + _CHUNK, output.size - k)
         stages = model.normalize_inputs(source.between(first, last + k - 1)).astype(dtype)
@@ -319,19 +317,11 @@ def _layers(network: nn.Sequential) -> tuple[np.ndarray, ...]:
     return w1.T, b1, w2.T, b2, w3, b3
 
 
-def _bounds(model: SpinODE) -> tuple[float, float]:
-    """Return the normalized range beyond which a simulation has gone astray."""
-    if model.output.name not in model.trained_range:
-        return -1e6, 1e6  # only to catch what blows up: the trained range is unknown
-    low, high = map(model.output.normalize, model.trained_range[model.output.name])
-    return low - _MARGIN * (high - low), high + _MARGIN * (high - low)
-
-
 @njit(**_kernels.COMPILE)
 def _integrate(drift, diffusion, step, state, stages, kicks, low, high, kept):
     """Fill ``kept`` with the samples that follow ``state``; return how many are in range.
 
-    ``stages`` holds the inputs at every third of a sample, as for `_kernels.integrate`; ``kicks``
+    ``stages`` holds the inputs at every third of a sample, as for `_solver.integrate`; ``kicks``
     are standard normal.
     """
     k, driven = state.size, stages.shape[1]
@@ -340,22 +330,22 @@ def _integrate(drift, diffusion, step, state, stages, kicks, low, high, kept):
     slopes = np.zeros((4, k), state.dtype)
     seen = np.zeros(diffusion[0].shape[0], state.dtype)
     g1, g2 = np.zeros_like(diffusion[1]), np.zeros_like(diffusion[3])
-    log_spread = np.zeros(1, state.dtype)
+    log_deviation, newest = np.zeros(1, state.dtype), np.zeros(1, state.dtype)
     for n in range(kept.size):
         for stage in range(4):
-            _kernels.stage_state(stage, state, step, slopes, x)
-            _kernels.stage_inputs(stages, n, stage, k, x[k:])
+            _solver.stage_state(stage, state, step, slopes, x)
+            _solver.stage_inputs(stages, n, stage, k, x[k:])
             _kernels.evaluate(drift, x, h1, h2, slopes[stage])
             if stage == 0:
                 seen[: x.size] = x
         for q in range(driven):
             seen[x.size + q] = stages[3 * (n + k), q]
-        _kernels.evaluate(diffusion, seen, g1, g2, log_spread)
-        newest = state[k - 1]
+        _kernels.evaluate(diffusion, seen, g1, g2, log_deviation)
+        newest[0] = state[k - 1]
         for i in range(k - 1):
             state[i] = state[i + 1]
-        slope = slopes[0, k - 1] + 3 * (slopes[1, k - 1] + slopes[2, k - 1]) + slopes[3, k - 1]
-        state[k - 1] = newest + step / 8 * slope + np.exp(log_spread[0]) * kicks[n]
+        _solver.advance(newest, step, slopes[:, k - 1 :])
+        state[k - 1] = newest[0] + np.exp(log_deviation[0]) * kicks[n]
         if not low <= state[k - 1] <= high:
             return n
         kept[n] = state[k - 1]

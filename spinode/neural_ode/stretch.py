@@ -12,6 +12,7 @@ import xarray as xr
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.neural_ode import _kernels
+from spinode.neural_ode._solver import free_forecast
 from spinode.neural_ode.measured import measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
@@ -206,33 +207,6 @@ def check_scales(model: SpinODE, stretch: Stretch) -> None:
                 f"{deviation:.3g}, which no training succeeds at; give its channel offset = "
                 f"{channel.restore(mean):.3g} and scale = {scale:.3g} {channel.units}."
             )
-
-
-def free_forecast(network, step: float, initial: np.ndarray, stages: np.ndarray) -> np.ndarray:
-    """Return the first output at every sample of a forecast; NaN where it has blown up.
-
-    Parameters
-    ----------
-    network : tuple of arrays
-        From `_kernels.padded`.
-    step : float
-        Sample spacing in the model's time.
-    initial : array, shape (k,)
-        First state, normalized.
-    stages : array, shape (3 (steps + k - 1) + 1, inputs)
-        Inputs at every third of a sample, normalized.
-
-    Returns
-    -------
-    array, shape (steps + 1,)
-    """
-    state = initial.copy()
-    steps = (len(stages) - 1) // 3 - (state.size - 1)
-    outputs = np.full(steps + 1, np.nan)
-    taken = _kernels.integrate(network, step, state, stages, -1e6, 1e6, 1, 0, outputs)
-    if taken == steps:
-        outputs[-1] = state[0]
-    return outputs
 
 
 def fingerprint(model: SpinODE, *stretches: Stretch) -> str:

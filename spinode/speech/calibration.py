@@ -24,12 +24,11 @@ import xarray as xr
 from scipy.optimize import least_squares
 
 from spinode.devices.learning import OSCILLATOR
-from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.model import SpinODE
-from spinode.speech.multiplexing import DRIVE_LIMIT, DRIVE_SPREAD, forecast_states
-from spinode.speech.recognition import recognize
+from spinode.speech.multiplexing import DRIVE_LIMIT, DRIVE_SPREAD
 
 # Between start and a solution, least squares may try what no oscillator can be.
 _FAR = 100.0
@@ -80,7 +79,7 @@ def fit_response(
 
     def difference(numbers):
         try:
-            run = simulate(_device(numbers, replace(start, noise=0.0)), drive)
+            run = simulate_oscillator(_device(numbers, replace(start, noise=0.0)), drive)
         except InputError:
             return np.full(target.size, _FAR)
         return np.nan_to_num((run.voltage.values[:-1] - target) / target.std(), nan=_FAR)
@@ -114,24 +113,6 @@ def _device(numbers: np.ndarray, device: NanoOscillator) -> NanoOscillator:
         supercriticality_per_volt=float(per_volt),
         gain=float(gain),
     )
-
-
-def rates_under_noise(
-    twin: SpinODE, played: np.ndarray, levels: Sequence[float], *, seed: int = 0
-) -> np.ndarray:
-    """Return a twin's recognition rates with noise on its drive, shape (levels, N).
-
-    Parameters
-    ----------
-    twin : SpinODE
-    played : object array, shape (speakers, utterances, digits)
-        From `spinode.speech.multiplexing.drives`.
-    levels : sequence of float
-        Standard deviations of the noise (V), joined by lines as in the paper.
-    seed : int
-    """
-    runs = (forecast_states(twin, played, noise=level, seed=seed) for level in levels)
-    return np.array([recognize(states).rate.values for states in runs])
 
 
 def noise_of_rates(
@@ -206,6 +187,7 @@ def langevin_strength(device: NanoOscillator, drive: xr.Dataset, deviation: floa
     """
     weak = 0.1
     quiet, noisy = (
-        simulate(replace(device, noise=noise), drive).voltage.values for noise in (0.0, weak)
+        simulate_oscillator(replace(device, noise=noise), drive).voltage.values
+        for noise in (0.0, weak)
     )
     return weak * deviation / float(np.std(noisy - quiet))

@@ -11,14 +11,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from spinode.errors import InputError
-
-if TYPE_CHECKING:
-    from spinode.workflow.points import Point
+from spinode.workflow.points import Point
+from spinode.workflow.profiles import suggest
+from spinode.workflow.table import table
 
 
 class Search:
@@ -113,6 +114,87 @@ class Search:
         nearest = np.flatnonzero(distance <= distance.min() + 1e-9)
         chosen = np.random.default_rng(self._seed + len(given)).choice(nearest)
         return self._points[left[chosen]]
+
+
+class Turns:
+    """Hands out points of a grid for computation, as many at once as there are workers.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's.
+    points : sequence of Point
+        The grid.
+    done : collection of str
+        Names of the points that are finished already.
+    most : int
+        How many points of the grid to finish in all.
+    minimize : str
+        Name of a metric, as in `spinode.workflow.table.table`.
+
+    Attributes
+    ----------
+    taken : set of str
+        Names of the points that were handed out, or finished before.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        points: Sequence[Point],
+        done: Collection[str],
+        most: int,
+        minimize: str,
+    ):
+        self._folder, self._most, self._minimize = folder, most, minimize
+        self._search = Search(points)
+        self.taken = set(done)
+
+    def next(self, busy: Collection[str], workers: int) -> list[Point]:
+        """Return the points to begin with now.
+
+        Parameters
+        ----------
+        busy : collection of str
+            Names of those that are being computed.
+        workers : int
+            How many can be.
+
+        Raises
+        ------
+        InputError
+            If a finished point has no such metric, or it is no number.
+        """
+        room = min(max(workers, 1) - len(busy), self._most - len(self.taken))
+        if room <= 0:
+            return []
+        values, found = self._values(self.taken - set(busy)), []
+        while len(found) < room:
+            point = self._search.suggest(values, [*busy, *(one.name for one in found)])
+            if point is None:
+                break
+            found.append(point)
+            self.taken.add(point.name)
+        return found
+
+    def _values(self, finished: Collection[str]) -> dict[str, float]:
+        """Return what is minimized by point, NaN for one that failed."""
+        if not finished:
+            return {}
+        rows = table(self._folder)
+        rows = rows.sel(point=rows.point.isin(list(finished)))
+        failed = rows.point_error.values != ""
+        values = np.full(len(failed), np.nan)
+        if not failed.all():
+            given = rows.get(self._minimize)
+            if given is None or given.dtype.kind not in "fiu":
+                metrics = [name for name in rows.data_vars if rows[name].dtype.kind in "fiu"]
+                raise InputError(
+                    f"the points have no number called {self._minimize!r} to minimize; "
+                    f"{suggest(self._minimize, map(str, metrics))}"
+                )
+            values = np.where(failed, np.nan, given.values)
+        return dict(zip(rows.point.values.tolist(), values.tolist(), strict=True))
 
 
 def _key(value: Any) -> Any:

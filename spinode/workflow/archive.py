@@ -1,4 +1,4 @@
-"""A profile in one file that can be deposited as it is: an RO-Crate (version 1.1)."""
+"""A profile in one file that can be deposited as it is: an RO-Crate (version 1.2)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def archive(profile: str, target: str | Path) -> Path:
             raise InputError(
                 f"there is no {needed} to pack; run 'make PROFILE={profile} paper' first."
             )
-    crate = ROCrate(version="1.1")
+    crate = ROCrate(version="1.2")
     crate.name = f"spinode {spinode.__version__}, profile {profile}"
     crate.description = (
         "Forecasting the outcome of spintronic experiments with Neural Ordinary Differential "

@@ -85,6 +85,10 @@ def run(notebook: str, profile: str, parameters: tuple[tuple[str, str], ...]) ->
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler to use instead.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep.")
 @click.option("--yes", is_flag=True, help="Run more than 1000 points.")
+@click.option(
+    "--adaptive", type=click.IntRange(min=1), metavar="N", help="Run only N points, well chosen."
+)
+@click.option("--minimize", metavar="METRIC", help="What an adaptive sweep looks for.")
 def sweep(
     notebook: str,
     parameters: tuple[tuple[str, str], ...],
@@ -107,7 +111,8 @@ def sweep(
         raise InputError("the grid is empty; give -p NAME VALUES or --grid FILE.")
     points = grid.read_grid(file, axes) if file else grid.Grid(axes)
     found = run_sweep(notebook, points, **options)
-    print(as_text(found))
+    best = options["minimize"]
+    print(as_text(found, sort=best if best in found else None))
     failed = int((found.point_error != "").sum())
     if failed:
         raise SpinodeError(f"{failed} of {found.sizes['point']} points failed; see above.")

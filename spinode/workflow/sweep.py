@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from spinode import provenance
 from spinode.errors import InputError, SpinodeError
 from spinode.files import exclusive, replacing, workbook_root
+from spinode.workflow.adaptive import Turns
 from spinode.workflow.grid import Block, Grid
 from spinode.workflow.notebooks import find_notebook
 from spinode.workflow.page import write_page
@@ -44,6 +45,8 @@ def sweep(
     scheduler: str | None = None,
     out: str | Path | None = None,
     yes: bool = False,
+    adaptive: int | None = None,
+    minimize: str | None = None,
 ) -> xr.Dataset:
     """Execute a notebook at every point of a grid; points already done are not run again.
 
@@ -69,6 +72,11 @@ def sweep(
         Folder of the sweep, by default ``sweeps/<profile>/<notebook>``.
     yes : bool
         Do not refuse more than a thousand points.
+    adaptive : int, optional
+        Finish only so many points of the grid, those done before among them, and choose each by
+        what the others gave; see `spinode.workflow.adaptive`.
+    minimize : str, optional
+        What an adaptive sweep looks for: the name of a metric, as in the table.
 
     Returns
     -------
@@ -93,8 +101,11 @@ def sweep(
     grid = grid if isinstance(grid, Grid) else Grid(Block(product=grid))
     root = workbook_root()
     folder = Path(out or root / "sweeps" / profile / path.stem).resolve()
-    if grid.count > _MANY and not yes:
-        _refuse(grid.count, folder)
+    if (adaptive is None) != (minimize is None):
+        raise InputError("an adaptive sweep takes a number of points and a metric to minimize.")
+    most = grid.count if adaptive is None else min(adaptive, grid.count)
+    if most > _MANY and not yes:
+        _refuse(most, folder)
     points = points_of(path, grid, profile)
     source = path.read_text("utf-8")
     plan = Plan(root, folder, path.name, provenance.code_version(source))
@@ -106,19 +117,26 @@ def sweep(
     with _cluster(workers, scheduler) as client, exclusive(folder / ".lock", busy):
         with replacing(plan.source) as partial:
             partial.write_text(source, encoding="utf-8")
-        left = [point for point in points if not plan.is_done(point)]
+        done = {point.name for point in points if plan.is_done(point)}
+        total = len(points) if adaptive is None else max(min(adaptive, len(points)), len(done))
         print(
-            f"{len(points)} points, {len(points) - len(left)} of them done before; "
+            f"{total} points, {len(done)} of them done before; "
             f"results in {folder}; dashboard at {client.dashboard_link}",
             flush=True,
         )
-        _Progress(client, plan, done=len(points) - len(left), total=len(points)).run(left)
+        progress, names = _Progress(client, plan, len(done), total), {p.name for p in points}
+        if adaptive is None:
+            progress.run([point for point in points if point.name not in done])
+        else:
+            turns = Turns(folder, points, done, total, minimize)
+            names = turns.taken
+            progress.run([], turns)
         shutil.rmtree(plan.attempts, ignore_errors=True)  # of killed workers
         found = table(folder)
         with replacing(folder / "table.nc") as partial:
             found.to_netcdf(partial, engine="h5netcdf")
         print(f"page: {write_page(found, folder, path.stem)}")
-    return found.sel(point=found.point.isin([point.name for point in points]))
+    return found.sel(point=found.point.isin(list(names)))
 
 
 def _refuse(count: int, folder: Path) -> None:
@@ -190,13 +208,18 @@ class _Progress:
             miniters=0,
         )
 
-    def run(self, points: list[Point]) -> None:
-        """Return when all of ``points`` are done or have failed."""
+    def run(self, points: list[Point], turns: Turns | None = None) -> None:
+        """Return when all of ``points``, and all that ``turns`` adds, are done or have failed."""
         from distributed import as_completed
 
-        pending = {self.submit(point): point for point in points}
-        completed = as_completed(pending, loop=self.client.loop)
+        def more() -> list[Point]:
+            busy = {point.name for point in pending.values()}
+            return turns.next(busy, len(self.workers())) if turns else []
+
+        pending = {}
         try:
+            pending = {self.submit(point): point for point in [*points, *more()]}
+            completed = as_completed(pending, loop=self.client.loop)
             while pending:
                 for future in completed.next_batch(block=False):
                     point = pending.pop(future)
@@ -206,6 +229,10 @@ class _Progress:
                         completed.add(again)
                     else:
                         self.settle(future, point)
+                for point in more():
+                    future = self.submit(point)
+                    pending[future] = point
+                    completed.add(future)
                 self.show()
                 time.sleep(0.2)
         finally:
@@ -240,9 +267,13 @@ class _Progress:
         self.failed += error is not None or future.result() == "failed"
         self.bar.update()
 
+    def workers(self) -> dict:
+        """Return what the scheduler knows of its workers, by address."""
+        return self.client.scheduler_info(n_workers=-1)["workers"]
+
     def show(self) -> None:
         """Bring the display up to date."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        workers = self.workers().values()
         running = sum(w["metrics"]["task_counts"].get("executing", 0) for w in workers)
         state = {"workers": len(workers), "running": running, "failed": self.failed}
         self.bar.set_postfix(state, refresh=False)

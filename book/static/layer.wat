@@ -1,0 +1,71 @@
+;; One layer of a network: out = tanh(b + W x), two numbers at a time.
+;; forecast.js holds this module as bytes; a test sees that they are those of this text:
+;; base64.b64encode(wasmtime.wat2wasm(text)) in Python.
+(module
+  (import "env" "memory" (memory 1))
+
+  ;; tanh by a diagonal Pade approximant of exp, as in spinode/neural_ode/_kernels.py.
+  (func $tanh (param $x v128) (result v128)
+    (local $n v128) (local $r v128) (local $q v128) (local $even v128) (local $odd v128)
+    (local $less v128) (local $more v128)
+    (local.set $x (f64x2.mul (v128.const f64x2 2 2)
+      (f64x2.min (f64x2.max (local.get $x) (v128.const f64x2 -20 -20)) (v128.const f64x2 20 20))))
+    (local.set $n (f64x2.nearest
+      (f64x2.mul (local.get $x) (v128.const f64x2 1.4426950408889634 1.4426950408889634))))
+    (local.set $r (f64x2.sub (f64x2.sub (local.get $x)
+      (f64x2.mul (local.get $n) (v128.const f64x2 0.6931471803691238 0.6931471803691238)))
+      (f64x2.mul (local.get $n) (v128.const f64x2 1.9082149292705877e-10 1.9082149292705877e-10))))
+    ;; 2^n by its exponent bits
+    (local.set $n (i64x2.shl (i64x2.add (v128.const i64x2 1023 1023)
+      (i64x2.extend_low_i32x4_s (i32x4.trunc_sat_f64x2_s_zero (local.get $n)))) (i32.const 52)))
+    (local.set $q (f64x2.mul (local.get $r) (local.get $r)))
+    (local.set $even (f64x2.add (v128.const f64x2 665280 665280) (f64x2.mul (local.get $q)
+      (f64x2.add (v128.const f64x2 75600 75600) (f64x2.mul (local.get $q)
+        (f64x2.add (v128.const f64x2 840 840) (local.get $q)))))))
+    (local.set $odd (f64x2.mul (local.get $r)
+      (f64x2.add (v128.const f64x2 332640 332640) (f64x2.mul (local.get $q)
+        (f64x2.add (v128.const f64x2 10080 10080)
+          (f64x2.mul (local.get $q) (v128.const f64x2 42 42)))))))
+    (local.set $less (f64x2.sub (local.get $n) (v128.const f64x2 1 1)))
+    (local.set $more (f64x2.add (local.get $n) (v128.const f64x2 1 1)))
+    (f64x2.div
+      (f64x2.add (f64x2.mul (local.get $less) (local.get $even))
+        (f64x2.mul (local.get $more) (local.get $odd)))
+      (f64x2.add (f64x2.mul (local.get $more) (local.get $even))
+        (f64x2.mul (local.get $less) (local.get $odd)))))
+
+  ;; Addresses in bytes; weights in blocks of ten rows, columns within a block; end: after x.
+  (func (export "layer") (param $w i32) (param $b i32) (param $x i32) (param $end i32)
+    (param $out i32) (param $blocks i32)
+    (local $at i32) (local $v v128)
+    (local $s0 v128) (local $s1 v128) (local $s2 v128) (local $s3 v128) (local $s4 v128)
+    (loop $block
+      (local.set $s0 (v128.load (local.get $b)))
+      (local.set $s1 (v128.load offset=16 (local.get $b)))
+      (local.set $s2 (v128.load offset=32 (local.get $b)))
+      (local.set $s3 (v128.load offset=48 (local.get $b)))
+      (local.set $s4 (v128.load offset=64 (local.get $b)))
+      (local.set $at (local.get $x))
+      (loop $column
+        (local.set $v (v128.load64_splat (local.get $at)))
+        (local.set $s0 (f64x2.add (local.get $s0)
+          (f64x2.mul (local.get $v) (v128.load (local.get $w)))))
+        (local.set $s1 (f64x2.add (local.get $s1)
+          (f64x2.mul (local.get $v) (v128.load offset=16 (local.get $w)))))
+        (local.set $s2 (f64x2.add (local.get $s2)
+          (f64x2.mul (local.get $v) (v128.load offset=32 (local.get $w)))))
+        (local.set $s3 (f64x2.add (local.get $s3)
+          (f64x2.mul (local.get $v) (v128.load offset=48 (local.get $w)))))
+        (local.set $s4 (f64x2.add (local.get $s4)
+          (f64x2.mul (local.get $v) (v128.load offset=64 (local.get $w)))))
+        (local.set $w (i32.add (local.get $w) (i32.const 80)))
+        (br_if $column (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 8)))
+          (local.get $end))))
+      (v128.store (local.get $out) (call $tanh (local.get $s0)))
+      (v128.store offset=16 (local.get $out) (call $tanh (local.get $s1)))
+      (v128.store offset=32 (local.get $out) (call $tanh (local.get $s2)))
+      (v128.store offset=48 (local.get $out) (call $tanh (local.get $s3)))
+      (v128.store offset=64 (local.get $out) (call $tanh (local.get $s4)))
+      (local.set $out (i32.add (local.get $out) (i32.const 80)))
+      (local.set $b (i32.add (local.get $b) (i32.const 80)))
+      (br_if $block (local.tee $blocks (i32.sub (local.get $blocks) (i32.const 1)))))))
