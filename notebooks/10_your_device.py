@@ -41,7 +41,7 @@ import xarray as xr
 from IPython.display import Markdown, display
 
 from spinode.analysis import plots
-from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.recordings import report, study
 from spinode.recordings.look import look
 from spinode.recordings.readers import read_recording
@@ -66,7 +66,7 @@ if not recording:
     drive = xr.Dataset(
         {"drive": ("time", np.repeat(steps, 5))}, {"time": 100e-9 * np.arange(5 * len(steps))}
     )
-    answer = simulate(NanoOscillator(), drive, seed=seed)
+    answer = simulate_oscillator(NanoOscillator(), drive, seed=seed)
     table = {
         "time_us": answer.time.values * 1e6,
         "drive_mV": drive.drive.values * 1e3,

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from spinode.devices import protocols
+from spinode.paper.claims import claims
 from spinode.workflow import notebooks, pipeline
 from spinode.workflow.profiles import load_profile
 
@@ -153,3 +155,51 @@ def test_what_is_imported_is_declared(folder, extras):
 
 def canonical(name):
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def asked_for(notebook):
+    """Beginnings of the names that a notebook asks `outputs(profile).input` for."""
+    for call in ast.walk(ast.parse(notebook.read_text("utf-8"))):
+        if not isinstance(call, ast.Call):
+            continue
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        if name == "input" and call.args:
+            first = call.args[0]
+            parts = first.values if isinstance(first, ast.JoinedStr) else [first]
+            yield parts[0].value
+        if name == "recording":  # a published run, or else the one that this asks for
+            yield f"{getattr(protocols, call.args[0].id).name}.nc"
+
+
+def claimed():
+    """Names of results that the paper's claims are compared with."""
+    for claim in claims():
+        yield claim.key.partition(".")[0]
+        yield from (key.partition(".")[0] for key in re.findall(r"{(\w+\.[^}:]+)}", claim.data))
+
+
+def made():
+    """What all stages leave."""
+    for stage in PIPELINE["stages"].values():
+        for kind in ("outs", "metrics"):
+            for one in stage.get(kind, ()):
+                yield next(iter(one)) if isinstance(one, dict) else one
+
+
+@pytest.mark.parametrize("name", PIPELINE["stages"])
+def test_a_stage_lists_exactly_the_data_that_its_notebooks_read(name):
+    listed = {one for one in PIPELINE["stages"][name]["deps"] if one.startswith(("data", "result"))}
+    modules = {one for one in PIPELINE["stages"][name]["deps"] if one.startswith("spinode/")}
+    notebooks_ = [one for one in PIPELINE["stages"][name]["deps"] if one.startswith("notebooks/")]
+    needed = set()
+    for notebook in notebooks_:
+        for asked in asked_for(ROOT / notebook):
+            kind = "results" if asked.endswith((".json", ".csv")) else "data"
+            path = f"{kind}/${{item.profile}}/{asked}"
+            needed.add(next(one for one in made() if path == one or path.startswith(f"{one}/")))
+    if "spinode/paper/comparison.py" in modules:
+        needed |= {f"results/${{item.profile}}/{result}.json" for result in claimed()}
+    # A notebook that can look for published data depends on their being there.
+    folders = {"paper/authors.py": "data/published", "speech/corpora.py": "data/fsdd"}
+    needed |= {data for module, data in folders.items() if f"spinode/{module}" in modules}
+    assert listed == needed

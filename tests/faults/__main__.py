@@ -22,15 +22,16 @@ from jobs import Row
 
 from spinode import SpinODE
 from spinode.trajectory import load
+from spinode.workflow.table import table
 
 TRIES = {
     "simulation": 30,
     "adam": 20,
     "levenberg-marquardt": 20,
-    "driver": 12,
-    "worker": 12,
-    "kernel": 12,
-    "pipeline": 8,
+    "driver": 10,
+    "worker": 10,
+    "kernel": 10,
+    "pipeline": 6,
     "full": 8,
     "checkpoint": 30,
     "file": 500,
@@ -41,22 +42,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tries", type=float, default=1.0, help="Share of the tries to make.")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", help="Faults whose name contains this.")
+    parser.add_argument("--only", nargs="+", help="Faults whose name contains one of these.")
     arguments = parser.parse_args()
     tries = {name: max(1, round(count * arguments.tries)) for name, count in TRIES.items()}
     random = np.random.default_rng(arguments.seed)
     rows = []
 
+    shown = []
+
+    def show() -> None:
+        for one in rows:
+            if one.tries and one not in shown:
+                shown.append(one)
+                print(one.line, flush=True)
+
     def row(fault: str, unit: str = "s") -> Row | None:
-        if arguments.only and arguments.only not in fault:
+        if arguments.only and not any(one in fault for one in arguments.only):
             return None
+        show()
         rows.append(Row(fault, unit=unit))
         return rows[-1]
 
+    print("| fault | tries | lost at most | result identical | message |")
+    print("| --- | --- | --- | --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         faults(Path(scratch), row, tries, random)
-    report(rows)
-    return sum(one.wrong for one in rows) > 0
+    show()
+    kills = sum(one.tries for one in rows if "SIGKILL" in one.fault)
+    wrong = sum(one.wrong for one in rows)
+    print(f"\n{kills} kills, {wrong} wrong results in all")
+    return wrong > 0
 
 
 def faults(scratch: Path, row, tries: dict[str, int], random) -> None:
@@ -103,6 +118,10 @@ def faults(scratch: Path, row, tries: dict[str, int], random) -> None:
         damaged.read(
             one, warm / "run.nc", lambda: Same(load(warm / "run.nc")), tries["file"], random
         )
+    if one := row("one byte of a point of a sweep"):
+        folder = place("points")
+        for file in jobs.point(folder):
+            damaged.read(one, file, lambda: Same(table(folder)), tries["file"] // 2, random)
 
 
 class Same:
@@ -116,16 +135,6 @@ class Same:
 
 
 ADAM, LM = (0.0, 0.5), (0.5, 1.0)
-
-
-def report(rows: list[Row]) -> None:
-    print("| fault | tries | lost at most | result identical | message |")
-    print("| --- | --- | --- | --- | --- |")
-    for one in rows:
-        said = "; ".join(f"{text} ({count})" for text, count in one.messages.most_common(4))
-        print(f"| {one.fault} | {one.tries} | {one.most_lost} | {one.identical} | {said} |")
-    kills = sum(one.tries for one in rows if "SIGKILL" in one.fault)
-    print(f"\n{kills} kills, {sum(one.wrong for one in rows)} wrong results in all")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from spinode.micromagnetics import embedded
 from spinode.neural_ode import checkpoint
 from spinode.trajectory import load, save
 from spinode.workflow import cli
+from spinode.workflow.points import Plan, Point, publish
 
 #: How often (s) jobs write their checkpoints here; the package's own intervals are longer.
 INTERVAL = 0.1
@@ -65,6 +66,12 @@ class Row:
         if not self.lost:
             return ""
         return f"{max(self.lost):.2g} s" if self.unit == "s" else f"{max(self.lost):g} {self.unit}"
+
+    @property
+    def line(self) -> str:
+        """The row of a Markdown table."""
+        said = "; ".join(f"{text} ({count})" for text, count in self.messages.most_common(4))
+        return f"| {self.fault} | {self.tries} | {self.most_lost} | {self.identical} | {said} |"
 
 
 @dataclass(frozen=True)
@@ -256,6 +263,16 @@ def workbook(folder: Path) -> Path:
     (folder / "data" / "quick" / "base.txt").write_text("100")
     (folder / "dvc.yaml").write_text(_PIPELINE.format(python=sys.executable))
     return folder
+
+
+def point(folder: Path) -> list[Path]:
+    """Leave a point of a sweep as a worker does; return its files that the table is made from."""
+    plan = Plan(folder, folder, "01_demo.py", "code")
+    attempt = plan.attempts / "count=3"
+    (attempt / "results").mkdir(parents=True)
+    (attempt / "results" / "demo.json").write_text('{"sum": 103.25, "error": {"k = 2": 0.125}}')
+    publish(plan, Point("count=3", {"count": 3, "step": 0.5}), attempt, None, 2.5)
+    return [folder / "count=3" / name for name in ("point.json", "results/demo.json")]
 
 
 def wait_for(condition: Callable[[], Any], pid: int) -> bool:

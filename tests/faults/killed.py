@@ -10,7 +10,7 @@ from pathlib import Path
 import jobs
 from jobs import Job, Row
 
-from spinode.workflow.sweep import table
+from spinode.workflow.table import table
 
 _SWEEP = ("sweep", "demo", "-p", "count", "0:6", "--workers", "2")
 
