@@ -250,13 +250,16 @@ def draw_spectra(ax, key):
     ringing |= {name: responses[key, name] for name in models}
     for name, run in ringing.items():
         values = run.mz.values[after]
+        if len(values) < after.stop - after.start - 1:  # the forecast had stopped
+            continue
         frequency, amplitude = spectrum(values, spacing)
+        seen = (frequency > 5 * GHZ) & (frequency < 20 * GHZ)
         style = widest if name == "micromagnetics" else {"linewidth": 1.2}
         line = LOOKS[name].line | style
-        ax.plot(frequency / GHZ, 2e3 * amplitude / len(values), **line)
-    symbol, _, _ = SYMBOLS[steps.swept]
-    ax.set(xlim=(5, 20), xlabel="frequency (GHz)", ylabel="amplitude of $m_z$ (1e-3)")
-    ax.set_title(f"b  spectrum of the ringing at {symbol} = {steps.levels[0]:g} J/m$^3$")
+        ax.plot(frequency[seen] / GHZ, 2e3 * amplitude[seen] / len(values), **line)
+    symbol, scale, unit = SYMBOLS[steps.swept]
+    ax.set(xlabel="frequency (GHz)", ylabel="amplitude of $m_z$ (1e-3)")
+    ax.set_title(f"b  spectrum of the ringing at {symbol} = {steps.levels[0] * scale:.2f} ({unit})")
     ax.legend(fontsize=7)
 
 
