@@ -161,3 +161,7 @@ lines = [
     for name, values in errors.items()
 ]
 display(Markdown("\n".join(lines) or "No recording, no result."))
+
+# %% [markdown] tags=["navigation"]
+# [Before: What does *your* device do?](10_your_device.py) | [All notebooks](README.md) | [Next:
+# Can a twin design a better reservoir, and does micromagnetics agree?](12_design.py)
