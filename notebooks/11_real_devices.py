@@ -49,10 +49,8 @@ out = outputs(profile)
 # them (`pip install "spinode[devices]"`).
 
 # %%
-measured = {}
 try:
-    for name in devices:
-        measured[name] = published.load(name, Path(folder) if folder else None)
+    measured = {name: published.load(name, Path(folder) if folder else None) for name in devices}
 except InputError as missing:
     measured = {}
     print(f"These recordings are not here, so nothing is learned below: {missing}")
