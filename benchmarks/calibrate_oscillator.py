@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from spinode.devices.oscillator import WORKING_POINTS, simulate
+from spinode.devices.oscillator import WORKING_POINTS, simulate_oscillator
 from spinode.paper import authors
 from spinode.paper.models import MODELS
 from spinode.speech import calibration, corpora, multiplexing
@@ -38,7 +38,7 @@ def main() -> None:
         device, fitted = calibration.fit_response(twin, WORKING_POINTS["cochlear"])
         other = calibration.random_drive(20_000, seed=1)
         truth = calibration.response(twin, other)
-        ours = simulate(replace(device, noise=0.0), other).voltage.values[:-1]
+        ours = simulate_oscillator(replace(device, noise=0.0), other).voltage.values[:-1]
         channels = multiplexing.features(corpus, front_end)
         played = multiplexing.drives(channels, multiplexing.mask(len(channels[0, 0, 0])))
         published = authors.recognition_rates(name)

@@ -15,13 +15,13 @@ from spinode.devices.oscillator import NanoOscillator
 from spinode.neural_ode.model import SpinODE
 from spinode.speech import corpora, multiplexing
 from spinode.speech.cochlea import cochleagram, spectrogram
-from spinode.speech.recognition import Readout, recognize
+from spinode.speech.recognition import DigitReadout, recognize
 
 SAMPLE_OF_SPLITS = [(0,), (3, 7), (0, 1, 2, 3, 4), (0, 1, 2, 4, 5, 6, 7, 8, 9)]
 
 
 def plain_scores(states: np.ndarray, trained: tuple[int, ...]) -> np.ndarray:
-    """Return the scores of `Readout.scores` by the pseudo-inverse of all training frames."""
+    """Return the scores of `DigitReadout.scores` by the pseudo-inverse of all training frames."""
     speakers, utterances, digits = states.shape
     rows, targets = [], []
     for index in np.ndindex(states.shape):
@@ -59,7 +59,7 @@ def main() -> None:
             rates = recognize(states).rate.values
             readout += time.perf_counter() - started
             print(f"{front_end.__name__}, noise {noise} V/sqrt(s): {rates.round(3)}")
-        fast = Readout(states)
+        fast = DigitReadout(states)
         for trained in SAMPLE_OF_SPLITS:
             ours, plain = fast.scores(trained)[1], plain_scores(states, trained)
             difference = max(difference, float(np.abs(ours - plain).max()))

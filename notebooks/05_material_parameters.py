@@ -250,13 +250,16 @@ def draw_spectra(ax, key):
     ringing |= {name: responses[key, name] for name in models}
     for name, run in ringing.items():
         values = run.mz.values[after]
+        if len(values) < after.stop - after.start - 1:  # the forecast had stopped
+            continue
         frequency, amplitude = spectrum(values, spacing)
+        seen = (frequency > 5 * GHZ) & (frequency < 20 * GHZ)
         style = widest if name == "micromagnetics" else {"linewidth": 1.2}
         line = LOOKS[name].line | style
-        ax.plot(frequency / GHZ, 2e3 * amplitude / len(values), **line)
-    symbol, _, _ = SYMBOLS[steps.swept]
-    ax.set(xlim=(5, 20), xlabel="frequency (GHz)", ylabel="amplitude of $m_z$ (1e-3)")
-    ax.set_title(f"b  spectrum of the ringing at {symbol} = {steps.levels[0]:g} J/m$^3$")
+        ax.plot(frequency[seen] / GHZ, 2e3 * amplitude[seen] / len(values), **line)
+    symbol, scale, unit = SYMBOLS[steps.swept]
+    ax.set(xlabel="frequency (GHz)", ylabel="amplitude of $m_z$ (1e-3)")
+    ax.set_title(f"b  spectrum of the ringing at {symbol} = {steps.levels[0] * scale:.2f} ({unit})")
     ax.legend(fontsize=7)
 
 
@@ -305,6 +308,18 @@ plt.show()
 # zero. So e and f show the frequency of the damped sine that fits the ringing, which resolves far
 # below one bin; the table above has both. The paper's Fig. 4f and g show the same: points of the
 # neural ODE on the line of micromagnetics, without an error.
+#
+# The peak in b is high if the ringing is loud or dies slowly. That step lies at the edge of what
+# was trained, and there a network errs more than at the median step of the table above. (On the
+# published test the authors' networks are further off there than ours.) Over the device's:
+
+# %%
+edge = next(iter(tests))
+at_the_edge = {
+    name: (rings[edge, name] / rings[edge, "micromagnetics"])[["amplitude", "rate"]].iloc[0]
+    for name in models
+}
+display(pd.DataFrame(at_the_edge).T.rename(plots.label).style.format("{:.2f}"))
 
 # %%
 by_level = pd.concat(
@@ -482,6 +497,7 @@ for name, column in (("test_nrmse", "NRMSE"), ("test_mse", "MSE")):
     metrics[name] = by_test({pair: found[column] for pair, found in traces.items()})
 for name in ("amplitude_ratio", "rate_ratio"):
     metrics[name] = by_test({pair: found[name] for pair, found in traces.items()})
+metrics["first_step"] = {name: ratio.to_dict() for name, ratio in at_the_edge.items()}
 out.write_metrics("material_parameters", metrics)
 
 

@@ -16,7 +16,7 @@
 profile = "quick"
 delays = [1, 2]
 width = 100
-iterations = 4000
+iterations = 6000
 train_samples = 50000
 noise_levels = [0.5, 2.0, 8.0]
 noise_iterations = 500
@@ -36,7 +36,7 @@ from scipy.stats import norm
 from spinode.analysis import plots
 from spinode.analysis.metrics import nrmse
 from spinode.devices.learning import OSCILLATOR
-from spinode.devices.oscillator import WORKING_POINTS, simulate
+from spinode.devices.oscillator import WORKING_POINTS, simulate_oscillator
 from spinode.neural_ode import noise, sde
 from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.neural_ode.model import SpinODE
@@ -98,7 +98,9 @@ twins = {
 other_drive = calibration.random_drive(20_000, seed=1)
 response_nrmse = {}
 for name, twin in twins.items():
-    embedded = simulate(replace(WORKING_POINTS[name], noise=0.0), other_drive).voltage.values[:-1]
+    embedded = simulate_oscillator(
+        replace(WORKING_POINTS[name], noise=0.0), other_drive
+    ).voltage.values[:-1]
     response_nrmse[name] = nrmse(embedded, calibration.response(twin, other_drive))
     print(f"{name}: NRMSE of the embedded oscillator {response_nrmse[name]:.1%}")
 if not twins:
@@ -111,7 +113,7 @@ if twins:
     figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), sharey=True)
     for ax, (name, twin) in zip(axes, twins.items(), strict=False):
         answers = {
-            "oscillator": simulate(replace(WORKING_POINTS[name], noise=0.0), step),
+            "oscillator": simulate_oscillator(replace(WORKING_POINTS[name], noise=0.0), step),
             "twin": forecast(twin, step, initial=np.zeros(twin.k), interpolation="linear"),
         }
         for look, run in answers.items():
@@ -251,7 +253,7 @@ levels = {}
 device = bench["spectrogram"].device
 for level in noise_levels if device else []:
     played = bench["spectrogram"].training_drive(train_samples)
-    recording = simulate(replace(device, noise=level), played, seed=seed + 2)
+    recording = simulate_oscillator(replace(device, noise=level), played, seed=seed + 2)
     residuals = noise.one_step_residuals(best["spectrogram"], recording)
     levels[level] = noise.langevin_strength(residuals)
     print(f"true {level} V/sqrt(s): estimated {levels[level]}")
@@ -326,7 +328,7 @@ display(pd.DataFrame(likelihood).rename(plots.label).style.format("{:.4f}"))
 # %%
 for name, setup in bench.items():
     quiet_sde = [
-        sde.simulate(
+        sde.sample_path(
             stochastic[name], multiplexing.as_drive(matrix), initial=np.zeros(most), seed=None
         ).voltage.values
         for matrix in setup.drives[chosen]
@@ -352,11 +354,11 @@ def trembling(name):
     lined = forecast(model, played.assign(drive=played.drive + kicks), **start, **lines)
     held = forecast(model, noise.NoisyDrive(played, level["held"].value, seed=seed), **start)
     inner, still = (
-        sde.simulate(stochastic[name], played, **start, seed=one).voltage for one in (seed, None)
+        sde.sample_path(stochastic[name], played, **start, seed=one).voltage for one in (seed, None)
     )
     # Nobody knows what a real device does without noise; the SDE's mean is the best guess.
     device = bench[name].device
-    truth = simulate(replace(device, noise=0.0), played).voltage if device else still
+    truth = simulate_oscillator(replace(device, noise=0.0), played).voltage if device else still
     deviating = {
         "oscillator": recorded.voltage - truth,
         "noise_joined": lined.voltage - quiet,

@@ -41,7 +41,7 @@ import xarray as xr
 from IPython.display import Markdown, display
 
 from spinode.analysis import plots
-from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.recordings import report, study
 from spinode.recordings.look import look
 from spinode.recordings.readers import read_recording
@@ -66,7 +66,7 @@ if not recording:
     drive = xr.Dataset(
         {"drive": ("time", np.repeat(steps, 5))}, {"time": 100e-9 * np.arange(5 * len(steps))}
     )
-    answer = simulate(NanoOscillator(), drive, seed=seed)
+    answer = simulate_oscillator(NanoOscillator(), drive, seed=seed)
     table = {
         "time_us": answer.time.values * 1e6,
         "drive_mV": drive.drive.values * 1e3,
@@ -191,5 +191,4 @@ display(
 
 # %% [markdown] tags=["navigation"]
 # [Before: How many delays, how wide, how long, how clean?](09_sweep.py) | [All
-# notebooks](README.md) | [Next: Can a twin design a better reservoir, and does micromagnetics
-# agree?](12_design.py)
+# notebooks](README.md) | [Next: Does it hold on real devices?](11_real_devices.py)

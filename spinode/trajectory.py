@@ -314,7 +314,7 @@ def delay_embed(values: np.ndarray, k: int) -> np.ndarray:
     values : array, shape (samples,)
         Evenly spaced signal.
     k : int
-        Number of delays, 1 or more.
+        Embedding dimension, 1 or more.
 
     Returns
     -------

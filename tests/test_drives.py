@@ -8,7 +8,7 @@ from spinode.devices.protocols import (
     KU_TEST,
     ONE_SKYRMION,
     PAIR,
-    mackey_glass,
+    mackey_glass_protocol,
 )
 from spinode.errors import InputError
 
@@ -87,7 +87,7 @@ def test_arrays_make_the_same_drives_as_tuples():
 @pytest.mark.parametrize(("trained", "minimum"), [(ONE_SKYRMION, -0.4), (FOUR_SKYRMIONS, -0.25)])
 def test_mackey_glass_is_scaled_to_the_papers_minimum(trained, minimum):
     masked = np.outer([0.5, 1.0], [1.0, -2.0, 0.3])
-    drive = mackey_glass(trained, masked).drive
+    drive = mackey_glass_protocol(trained, masked).drive
     assert min(drive.values) == pytest.approx(minimum)
     np.testing.assert_allclose(drive.values, masked.ravel() * minimum / -2.0)
 
@@ -117,8 +117,8 @@ def test_mackey_glass_is_scaled_to_the_papers_minimum(trained, minimum):
         (lambda: HeldSequence((float("nan"),)), "NaN"),
         (lambda: PulseSequence("Ku", (8e5,), "Ku", 8e5, 8e5), "both swept and pulsed"),
         (lambda: PulseSequence("Ku", (8e5,), "Dind", 3e-3, 3e-3, hold=1e-9), "fills the step"),
-        (lambda: mackey_glass(PAIR, np.array([-1.0])), "not a reservoir"),
-        (lambda: mackey_glass(ONE_SKYRMION, np.array([1.0])), "negative minimum"),
+        (lambda: mackey_glass_protocol(PAIR, np.array([-1.0])), "not a reservoir"),
+        (lambda: mackey_glass_protocol(ONE_SKYRMION, np.array([1.0])), "negative minimum"),
         (lambda: ONE_SKYRMION.drive.sample(np.array([151e-9])), "lasts from 0 to"),
     ],
 )

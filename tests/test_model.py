@@ -54,12 +54,12 @@ def test_bad_files_and_values(tmp_path):
         SpinODE.load(tmp_path / "none.pt")
     for name, content in (("text", b"not a model"), ("empty", b""), ("junk", b"\x80\x02\x8a")):
         (tmp_path / f"{name}.pt").write_bytes(content)
-        with pytest.raises(InputError, match=f"{name}.pt is no saved model"):
+        with pytest.raises(InputError, match=f"{name}.pt is not a saved model"):
             SpinODE.load(tmp_path / f"{name}.pt")
-    with pytest.raises(InputError, match="no saved model"):
+    with pytest.raises(InputError, match="not a saved model"):
         SpinODE.load(tmp_path)
     torch.save({"format": "spinode model 1"}, tmp_path / "pickled.pt")
-    with pytest.raises(InputError, match="no saved model"):
+    with pytest.raises(InputError, match="not a saved model"):
         SpinODE.load(tmp_path / "pickled.pt")
     np.savez(tmp_path / "other.npz", description='{"format": "something else"}')
     with pytest.raises(InputError, match="format"):
@@ -68,7 +68,7 @@ def test_bad_files_and_values(tmp_path):
     with np.load(saved) as contents:
         some = {name: contents[name] for name in contents.files if name != "2.weight"}
     np.savez(saved, **some)
-    with pytest.raises(InputError, match="no saved model"):
+    with pytest.raises(InputError, match="not a saved model"):
         SpinODE.load(saved)
 
 
@@ -91,11 +91,11 @@ def test_nothing_in_a_model_file_is_executed(tmp_path):
         good = dict(contents)
     for armed in ({"description": bomb}, {"0.weight": bomb}):
         np.savez(path, **(good | armed))
-        with pytest.raises(InputError, match="no saved model"):
+        with pytest.raises(InputError, match="not a saved model"):
             SpinODE.load(path)
         assert not trap.exists()
     path.write_bytes(pickle.dumps(_Bomb(trap)))
-    with pytest.raises(InputError, match="no saved model"):
+    with pytest.raises(InputError, match="not a saved model"):
         SpinODE.load(path)
     assert not trap.exists()
     pickle.loads(path.read_bytes())  # the trap works where pickles are allowed

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from spinode.devices.learning import OSCILLATOR
-from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.model import SpinODE
@@ -32,46 +32,46 @@ def drive():
 def model(drive):
     """Return a model that was trained on a noisy recording, not to perfection."""
     model = SpinODE(**OSCILLATOR.units(), width=32)
-    recorded = simulate(DEVICE, drive, seed=1)
+    recorded = simulate_oscillator(DEVICE, drive, seed=1)
     fit(model, recorded, interpolation="linear", train=(0, 20_000), iterations=1500, progress=False)
     return model
 
 
 @pytest.mark.parametrize("level", [2.0, 4.0, 8.0])
 def test_estimates_the_noise_of_a_recording(model, drive, level):
-    recorded = simulate(replace(DEVICE, noise=level), drive, seed=2)
+    recorded = simulate_oscillator(replace(DEVICE, noise=level), drive, seed=2)
     estimate = langevin_strength(one_step_residuals(model, recorded))
     assert estimate.value == pytest.approx(level, rel=0.1)
     assert 0.002 < estimate.error / level < 0.03  # 1/sqrt(2 x 20,000) = 0.005 if all is Gaussian
 
 
 def test_residuals_of_a_noisy_recording_are_white(model, drive):
-    recorded = simulate(DEVICE, drive, seed=3)
+    recorded = simulate_oscillator(DEVICE, drive, seed=3)
     residual = one_step_residuals(model, recorded).residual.values
     for lag in (1, 2, 3):
         assert abs(np.corrcoef(residual[lag:], residual[:-lag])[0, 1]) < 0.05
 
 
 def test_input_noise_gives_the_spread_of_the_device(model, drive):
-    steps = one_step_residuals(model, simulate(DEVICE, drive, seed=4))
+    steps = one_step_residuals(model, simulate_oscillator(DEVICE, drive, seed=4))
     level = input_noise_strength(steps, "held").value
     start = {"initial": np.zeros(2)}
     quiet = forecast(model, drive, interpolation="linear", **start).voltage.values
     noisy = forecast(model, NoisyDrive(drive, level, seed=5), **start).voltage.values
-    measured = [simulate(DEVICE, drive, seed=seed).voltage.values for seed in (6, 7)]
+    measured = [simulate_oscillator(DEVICE, drive, seed=seed).voltage.values for seed in (6, 7)]
     spread = np.std(measured[0] - measured[1]) / np.sqrt(2)
     assert np.std(noisy - quiet) == pytest.approx(spread, rel=0.15)
 
 
 def test_refuses_short_recordings(model, drive):
     with pytest.raises(InputError, match="at least 1000 samples"):
-        one_step_residuals(model, simulate(DEVICE, drive.isel(time=slice(0, 500))))
+        one_step_residuals(model, simulate_oscillator(DEVICE, drive.isel(time=slice(0, 500))))
 
 
 @pytest.mark.parametrize("shape", ["held", "joined"])
 def test_spread_of_input_noise_is_that_of_samples(model, drive, shape):
     """One step from the same states under many draws of the noise."""
-    recorded = simulate(DEVICE, drive.isel(time=slice(0, 1200)), seed=8)
+    recorded = simulate_oscillator(DEVICE, drive.isel(time=slice(0, 1200)), seed=8)
     spread = one_step_residuals(model, recorded)[f"input_noise_{shape}"].values
     level, chosen = 1e-3, np.arange(100, 1100, 250)
     for n in chosen:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spinode.devices.oscillator import WORKING_POINTS, NanoOscillator, simulate
+from spinode.devices.oscillator import WORKING_POINTS, NanoOscillator, simulate_oscillator
 from spinode.errors import InputError
 from spinode.paper.models import MODELS, import_checkpoint
 from spinode.speech import calibration
@@ -38,7 +38,7 @@ def test_responds_like_the_published_oscillators(working_point):
     device, twin = working_point
     played = calibration.random_drive(6000, seed=2)
     truth = calibration.response(twin, played)
-    ours = simulate(replace(device, noise=0.0), played).voltage.values[:-1]
+    ours = simulate_oscillator(replace(device, noise=0.0), played).voltage.values[:-1]
     assert np.sqrt(np.mean((ours - truth) ** 2)) < 0.27 * truth.std()
     assert np.corrcoef(ours, truth)[0, 1] > 0.96
 
@@ -49,7 +49,7 @@ def test_its_numbers_are_at_the_optimum_of_the_fit(working_point):
     fitted, left = calibration.fit_response(twin, device)
     played = calibration.random_drive(6000, seed=0)
     truth = calibration.response(twin, played)
-    ours = simulate(replace(device, noise=0.0), played).voltage.values[:-1]
+    ours = simulate_oscillator(replace(device, noise=0.0), played).voltage.values[:-1]
     assert np.sqrt(np.mean((ours - truth) ** 2)) / truth.std() < left + 0.002
     np.testing.assert_allclose(device.settled(STEPS), fitted.settled(STEPS), rtol=0.06)
 
@@ -59,7 +59,7 @@ def test_fit_finds_an_oscillator_again():
     truth = WORKING_POINTS["spectrogram"]
 
     def answer(twin, drive):
-        return simulate(replace(truth, noise=0.0), drive).voltage.values[:-1]
+        return simulate_oscillator(replace(truth, noise=0.0), drive).voltage.values[:-1]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "response", answer)
@@ -72,7 +72,7 @@ def test_thermal_noise_is_set_to_a_deviation():
     device, played = NanoOscillator(), calibration.random_drive(20_000, seed=3)
     strength = calibration.langevin_strength(device, played, 2e-3)
     quiet, noisy = (
-        simulate(replace(device, noise=noise), played, seed=4).voltage.values
+        simulate_oscillator(replace(device, noise=noise), played, seed=4).voltage.values
         for noise in (0.0, strength)
     )
     assert np.std(noisy - quiet) == pytest.approx(2e-3, rel=0.05)
@@ -93,26 +93,28 @@ def test_noise_is_found_from_the_change_of_rates():
 
 def test_settles_where_it_says():
     for volts in STEPS:
-        end = simulate(QUIET, step_to(volts)).voltage.values[-1]
+        end = simulate_oscillator(QUIET, step_to(volts)).voltage.values[-1]
         assert end == pytest.approx(QUIET.settled(np.array([volts]))[0], abs=1e-5)
 
 
 def test_rests_at_zero():
-    assert np.abs(simulate(QUIET, drive(np.zeros(50))).voltage.values).max() < 1e-6
+    assert np.abs(simulate_oscillator(QUIET, drive(np.zeros(50))).voltage.values).max() < 1e-6
 
 
 def test_noise_is_that_of_its_definition():
     # Without time to relax, the variance of the amplitude grows by noise^2 t.
     device = NanoOscillator(noise=2.0)
     slow = replace(device, damping_rate=1.0)  # nothing relaxes within a second
-    voltage = simulate(slow, drive(np.zeros(200_001)), seed=3).voltage.values
+    voltage = simulate_oscillator(slow, drive(np.zeros(200_001)), seed=3).voltage.values
     strength = np.sqrt(np.mean(np.diff(voltage) ** 2) / 100e-9)
     assert strength == pytest.approx(2.0, rel=0.01)
 
 
 def test_same_seed_same_response():
     device, played = NanoOscillator(), step_to(0.1)
-    first, again, other = (simulate(device, played, seed=seed).voltage for seed in (1, 1, 2))
+    first, again, other = (
+        simulate_oscillator(device, played, seed=seed).voltage for seed in (1, 1, 2)
+    )
     assert first.identical(again)
     assert not np.allclose(first, other)
     assert first.attrs["units"] == "V"
@@ -120,8 +122,11 @@ def test_same_seed_same_response():
 
 def test_noisy_mean_follows_the_noise_free_response():
     played = drive(0.08 * np.random.default_rng(0).normal(size=2000))
-    quiet = simulate(QUIET, played).voltage.values
-    noisy = [simulate(NanoOscillator(), played, seed=seed).voltage.values for seed in range(200)]
+    quiet = simulate_oscillator(QUIET, played).voltage.values
+    noisy = [
+        simulate_oscillator(NanoOscillator(), played, seed=seed).voltage.values
+        for seed in range(200)
+    ]
     spread = np.std(noisy, axis=0).mean()
     assert np.sqrt(np.mean((np.mean(noisy, axis=0) - quiet) ** 2)) < 0.15 * spread
 
@@ -142,8 +147,8 @@ def test_refuses_nonsense(change, words):
 
 def test_refuses_drives_it_cannot_take():
     with pytest.raises(InputError, match="is it in volts"):
-        simulate(QUIET, drive([0.0, 80.0, 0.0]))
+        simulate_oscillator(QUIET, drive([0.0, 80.0, 0.0]))
     with pytest.raises(InputError, match="nan V"):
-        simulate(QUIET, drive([0.0, np.nan, 0.0]))
+        simulate_oscillator(QUIET, drive([0.0, np.nan, 0.0]))
     with pytest.raises(InputError, match="variable drive"):
-        simulate(QUIET, drive([0.0, 0.1]).rename(drive="voltage"))
+        simulate_oscillator(QUIET, drive([0.0, 0.1]).rename(drive="voltage"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spinode.errors import InputError
-from spinode.speech.recognition import Readout, recognize
+from spinode.speech.recognition import DigitReadout, recognize
 
 
 def reservoir(nodes=30, speakers=3, utterances=5, digits=4, noise=0.5, seed=0, frames=(15, 30)):
@@ -53,7 +53,7 @@ def plain(states, trained, tested_states=None, ridge=0.0):
 @pytest.mark.parametrize("trained", [(0,), (2, 4), (0, 1, 3), (0, 1, 2, 3)])
 def test_scores_are_those_of_the_pseudo_inverse(trained):
     states = reservoir()
-    tested, scores = Readout(states).scores(trained)
+    tested, scores = DigitReadout(states).scores(trained)
     assert sorted([*tested, *trained]) == list(range(5))
     np.testing.assert_allclose(scores, plain(states, trained), atol=1e-9)
 
@@ -61,12 +61,12 @@ def test_scores_are_those_of_the_pseudo_inverse(trained):
 @pytest.mark.parametrize("ridge", [0.0, 0.03, 1.0])
 def test_scores_with_a_ridge_and_on_other_states(ridge):
     states, others = reservoir(), reservoir(noise=0.8, seed=1)
-    readout = Readout(states, tested=others, ridge=ridge)
+    readout = DigitReadout(states, tested=others, ridge=ridge)
     for trained in ((0,), (0, 1, 3)):
         _, scores = readout.scores(trained)
         np.testing.assert_allclose(scores, plain(states, trained, others, ridge), atol=1e-8)
     with pytest.raises(InputError, match="same recordings"):
-        Readout(states, tested=others[:2])
+        DigitReadout(states, tested=others[:2])
 
 
 def test_a_ridge_does_what_noise_in_the_training_does():
@@ -78,8 +78,8 @@ def test_a_ridge_does_what_noise_in_the_training_does():
         disturbed = np.empty_like(states)
         for index in np.ndindex(states.shape):
             disturbed[index] = states[index] + 0.5 * generator.normal(size=states[index].shape)
-        noisy.append(Readout(disturbed, tested=states).scores((0, 1))[1])
-    ridge, bare = (Readout(states, ridge=r).scores((0, 1))[1] for r in (0.5, 0.0))
+        noisy.append(DigitReadout(disturbed, tested=states).scores((0, 1))[1])
+    ridge, bare = (DigitReadout(states, ridge=r).scores((0, 1))[1] for r in (0.5, 0.0))
     difference = np.abs(np.mean(noisy, axis=0) - ridge).mean()
     assert difference < 0.1 * np.abs(bare - ridge).mean()
 
@@ -125,11 +125,11 @@ def test_bad_states():
     states = reservoir()
     states[1, 2, 3] = states[1, 2, 3][:-1]
     with pytest.raises(InputError, match=r"recording \(1, 2, 3\) have shape"):
-        Readout(states)
+        DigitReadout(states)
     states = reservoir()
     states[0, 0, 1][0, 0] = np.nan
     with pytest.raises(InputError, match="NaN"):
-        Readout(states)
+        DigitReadout(states)
     few = reservoir(nodes=300)
     with pytest.raises(InputError, match="too few frames"):
-        Readout(few).scores((0,))
+        DigitReadout(few).scores((0,))

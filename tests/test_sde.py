@@ -6,12 +6,12 @@ import xarray as xr
 
 from spinode.devices.learning import OSCILLATOR
 from spinode.devices.oscillator import NanoOscillator
-from spinode.devices.oscillator import simulate as measure
+from spinode.devices.oscillator import simulate_oscillator as measure
 from spinode.errors import InputError
 from spinode.neural_ode import model_file, training
 from spinode.neural_ode import sde as neural
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.sde import NeuralSDE, fit, one_step_densities, simulate
+from spinode.neural_ode.sde import NeuralSDE, fit, one_step_densities, sample_path
 
 SPACING, RELAXATION, STRENGTH = OSCILLATOR.sample_spacing, 290e-9, 30.0  # s, s, V/sqrt(s)
 MEMORY = np.exp(-SPACING / RELAXATION)
@@ -81,7 +81,7 @@ def test_finds_the_transition_density(fitted, spread, k):
     volts, drive = recording.voltage.values, recording.drive.values
     mean = expected(volts[k - 1 : -1], drive[k - 1 : -1], drive[k:])
     assert np.std(found["mean"].values - mean) < 0.15 * SPREAD
-    ratio = found.spread.values / spread(volts[k - 1 : -1])
+    ratio = found.deviation.values / spread(volts[k - 1 : -1])
     assert np.sqrt(np.mean((ratio - 1) ** 2)) < 0.05
     # What is lost against the true process, in nats a sample of a recording it never saw.
     lost = likelihood[k:].mean() - found.log_likelihood.values.mean()
@@ -97,7 +97,7 @@ def test_strength_is_that_of_the_white_noise(fitted):
 
 def test_simulates_the_process(fitted):
     silence = random_drive(100_000, 0) * 0
-    volts = simulate(fitted[uniform, 1], silence, initial=[0.0], seed=3).voltage.values[100:]
+    volts = sample_path(fitted[uniform, 1], silence, initial=[0.0], seed=3).voltage.values[100:]
     assert volts.std() == pytest.approx(STRENGTH * np.sqrt(RELAXATION / 2), rel=0.05)
     assert np.corrcoef(volts[1:], volts[:-1])[0, 1] == pytest.approx(MEMORY, abs=0.02)
 
@@ -107,16 +107,16 @@ def test_simulation_and_likelihood_are_one_model(fitted, k, monkeypatch):
     """The deviations from what was expected are the random numbers that were drawn."""
     monkeypatch.setattr(neural, "_CHUNK", 300)
     sde = fitted[uneven, k]
-    run = simulate(sde, random_drive(1000, 4), initial=np.full(k, 0.01), seed=5)
+    run = sample_path(sde, random_drive(1000, 4), initial=np.full(k, 0.01), seed=5)
     found = one_step_densities(sde, run)
-    drawn = (run.voltage.values[k:] - found["mean"].values) / found.spread.values
+    drawn = (run.voltage.values[k:] - found["mean"].values) / found.deviation.values
     np.testing.assert_allclose(
         drawn[:300], np.random.default_rng(5).standard_normal(300), atol=1e-8
     )
     assert np.abs(drawn.mean()) < 0.15 and drawn.std() == pytest.approx(1, abs=0.1)
-    again = simulate(sde, random_drive(1000, 4), initial=np.full(k, 0.01), seed=5)
+    again = sample_path(sde, random_drive(1000, 4), initial=np.full(k, 0.01), seed=5)
     assert run.identical(again)
-    quiet = simulate(sde, random_drive(1000, 4), initial=np.full(k, 0.01), seed=None)
+    quiet = sample_path(sde, random_drive(1000, 4), initial=np.full(k, 0.01), seed=None)
     means = one_step_densities(sde, quiet)["mean"].values
     np.testing.assert_allclose(quiet.voltage.values[k:], means, atol=1e-12)
 
@@ -133,7 +133,7 @@ def test_save_and_load(fitted, tmp_path):
     sde = fitted[uneven, 2]
     loaded = NeuralSDE.load(sde.save(tmp_path / "sde"))
     drive = random_drive(50, 0)
-    first, second = (simulate(one, drive, initial=np.zeros(2), seed=1) for one in (sde, loaded))
+    first, second = (sample_path(one, drive, initial=np.zeros(2), seed=1) for one in (sde, loaded))
     assert first.identical(second)
     model_file.write(tmp_path / "sde" / "diffusion.pt", {"format": "something else"}, {})
     with pytest.raises(InputError, match=r"diffusion\.pt is not in this version's format"):
@@ -153,8 +153,8 @@ def test_refuses_what_it_cannot_use(fitted):
     with pytest.raises(InputError, match="voltage holds NaN"):
         fit(sde, recording.assign(voltage=recording.voltage.where(recording.time > 3e-7)))
     with pytest.raises(InputError, match="starts from 2 samples, not 1"):
-        simulate(sde, recording, initial=[0.0])
+        sample_path(sde, recording, initial=[0.0])
     narrow = NeuralSDE(sde.drift)
     narrow.drift.trained_range = {"voltage": (-1e-3, 1e-3)}
     with pytest.raises(InputError, match=r"left the range .* at .* s; train it longer"):
-        simulate(narrow, recording, initial=[0.0, 0.0])
+        sample_path(narrow, recording, initial=[0.0, 0.0])

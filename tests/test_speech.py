@@ -14,7 +14,7 @@ from spinode.devices.oscillator import NanoOscillator
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.sde import NeuralSDE, simulate
+from spinode.neural_ode.sde import NeuralSDE, sample_path
 from spinode.paper import authors
 from spinode.speech import corpora, multiplexing
 from spinode.speech.cochlea import cochleagram, spectrogram
@@ -277,7 +277,7 @@ def test_simulations_side_by_side_are_those_one_by_one(small_model):
     states = multiplexing.simulate_states(sde, played, seed=1)
     seeds = np.random.SeedSequence(1).generate_state(6).reshape(2, 3)
     for index in np.ndindex(played.shape):
-        alone = simulate(
+        alone = sample_path(
             NeuralSDE(small_model).float(),
             as_drive(played[index]),
             initial=np.zeros(2),

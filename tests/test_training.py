@@ -329,7 +329,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
     training.fit(straight, oscillator(), **FAST)
     np.testing.assert_array_equal(weights(resumed), weights(straight))
     checkpoint.write_bytes(b"half a file")
-    with pytest.raises(InputError, match="is no training checkpoint; delete it"):
+    with pytest.raises(InputError, match="is not a training checkpoint; delete it"):
         training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
 
 
@@ -500,7 +500,7 @@ def test_a_wrong_byte_in_a_checkpoint_is_found(tmp_path, monkeypatch):
         try:
             found = checkpoint.read("code", settings)
         except InputError as error:
-            assert "is no training checkpoint; delete it" in str(error)
+            assert "is not a training checkpoint; delete it" in str(error)
             refused += 1
         else:
             assert found.pop("weights").tolist() == [0, 1, 2]
@@ -518,7 +518,7 @@ def test_a_diverged_training_leaves_no_checkpoint(tmp_path):
 
 def test_an_empty_checkpoint_and_one_that_cannot_be_written_are_told_at_once(tmp_path):
     (tmp_path / "empty").touch()
-    with pytest.raises(InputError, match="is no training checkpoint; delete it"):
+    with pytest.raises(InputError, match="is not a training checkpoint; delete it"):
         training.fit(duffing_model(), oscillator(), checkpoint=tmp_path / "empty", **FAST)
     model = duffing_model()
     before = weights(model)

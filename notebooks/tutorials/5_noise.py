@@ -38,7 +38,7 @@ from spinode.neural_ode.noise import (
     langevin_strength,
     one_step_residuals,
 )
-from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.neural_ode.training import fit
 from spinode.trajectory import Channel
 
@@ -127,7 +127,7 @@ drive = xr.Dataset(
     {"drive": ("time", generator.choice([-1, 1], samples) * generator.uniform(0, 0.25, samples))},
     {"time": spacing * np.arange(samples)},
 )
-first, second = (simulate(device, drive, seed=seed) for seed in (0, 1))
+first, second = (simulate_oscillator(device, drive, seed=seed) for seed in (0, 1))
 part = slice(1000, 1080)
 pd.DataFrame(
     {"first": first.voltage[part].values, "second": second.voltage[part].values},
@@ -160,7 +160,7 @@ fit(
     progress=False,
 )
 quiet = forecast(model, drive, initial=first, interpolation="linear")
-truth = simulate(replace(device, noise=0.0), drive)
+truth = simulate_oscillator(replace(device, noise=0.0), drive)
 unseen = slice(train, None)
 for name, run in {"network": quiet, "the recording": first}.items():
     error = nrmse(run.voltage.values[unseen], truth.voltage.values[unseen])
@@ -181,8 +181,8 @@ print(f"estimated {estimate} V/sqrt(s), true {device.noise}")
 
 # %% [markdown]
 # > **Exercise 2 ★★.** Estimate the strength for true values of 2 and 12 with the *same* model
-# > (`simulate(replace(device, noise=...), drive, seed=3)`). And what does a badly trained model
-# > say?
+# > (`simulate_oscillator(replace(device, noise=...), drive, seed=3)`). And what does a badly
+# > trained model say?
 
 # %%
 exercise_2 = None  # estimate for a true strength of 12, in V/sqrt(s)
@@ -267,7 +267,8 @@ check("5.3", exercise_3)
 #
 # ```python
 # still = drive.assign(drive=0 * drive.drive + 0.25)
-# real, mean = simulate(device, still, seed=5), simulate(replace(device, noise=0.0), still)
+# real = simulate_oscillator(device, still, seed=5)
+# mean = simulate_oscillator(replace(device, noise=0.0), still)
 # twin = forecast(model, NoisyDrive(still, level, seed=2), initial=real)
 # calm = forecast(model, still, initial=real, interpolation="linear")
 # apart = [(a.voltage - b.voltage)[200:].std() for a, b in ((twin, calm), (real, mean))]

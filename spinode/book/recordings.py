@@ -12,7 +12,7 @@ import xarray as xr
 
 from spinode.analysis.spectra import peak_frequency
 from spinode.devices.drives import Drive, HeldSequence
-from spinode.devices.protocols import D_TEST, KU_TEST, ONE_SKYRMION, mackey_glass
+from spinode.devices.protocols import D_TEST, KU_TEST, ONE_SKYRMION, mackey_glass_protocol
 from spinode.micromagnetics import simulate
 from spinode.micromagnetics.tables import read_table
 from spinode.neural_ode.model import SpinODE
@@ -52,7 +52,7 @@ def recorded(model: SpinODE, root: Path, profile: str, cache: Path, cell: float)
     amplitude = 2e5 if cell < 1.5e-9 else 1.2e5  # coarse cells hold a skyrmion less well
     steps = HeldSequence(_STEPS, amplitude=amplitude, hold=_HOLD)
     masked = np.multiply.outer(tasks.mackey_glass_series(3), readout.gaussian_mask())
-    glass = mackey_glass(ONE_SKYRMION, masked).drive
+    glass = mackey_glass_protocol(ONE_SKYRMION, masked).drive
     with ThreadPoolExecutor(2) as pool:
         both = list(
             pool.map(

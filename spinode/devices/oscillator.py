@@ -125,7 +125,7 @@ WORKING_POINTS = {
 }
 
 
-def simulate(device: NanoOscillator, drive: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
+def simulate_oscillator(device: NanoOscillator, drive: xr.Dataset, *, seed: int = 0) -> xr.Dataset:
     """Simulate the response of ``device``, which starts at rest, to a drive voltage.
 
     Solved by the stochastic Heun method at a tenth of a sample; the drive is linear between its

@@ -189,7 +189,7 @@ def surviving(test: Protocol, cell: float, lowest: float, highest: float) -> tup
     return found
 
 
-def mackey_glass(trained: Protocol, masked: np.ndarray) -> Protocol:
+def mackey_glass_protocol(trained: Protocol, masked: np.ndarray) -> Protocol:
     """Return the reservoir run of a device: a masked Mackey-Glass series, each value held a while.
 
     Parameters

@@ -86,7 +86,7 @@ class Checkpoint:
             about, arrays = model_file.contents(self.path)
             theirs, their_code, rest = about["settings"], about["code"], about["state"]
         except (ValueError, KeyError):
-            raise InputError(f"{self.path} is no training checkpoint; delete it.") from None
+            raise InputError(f"{self.path} is not a training checkpoint; delete it.") from None
         if their_code != code:
             warnings.warn(
                 f"the training in {self.path} was begun by other code than this; "

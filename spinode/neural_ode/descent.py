@@ -118,8 +118,8 @@ class Training:
             state.moment1 = state.moment1 + (1 - _BETA1) * (slope - state.moment1)
             state.moment2 = state.moment2 + (1 - _BETA2) * (slope**2 - state.moment2)
             mean = state.moment1 / (1 - _BETA1 ** (n + 1))
-            spread = np.sqrt(state.moment2 / (1 - _BETA2 ** (n + 1)))
-            state.weights = state.weights - rate * mean / (spread + _EPSILON)
+            deviation = np.sqrt(state.moment2 / (1 - _BETA2 ** (n + 1)))
+            state.weights = state.weights - rate * mean / (deviation + _EPSILON)
             state.generator = self._generator.bit_generator.state
             bar.update()
             self._save_now_and_then()

@@ -196,7 +196,7 @@ class LatentODE:
         That of the weights, carried through the model's sensitivities, and the `noise`.
         """
         samples, n = (len(stages) - 1) // 3 + 1, self.shape.states
-        spread = np.full(samples, self.noise**2)
+        variance = np.full(samples, self.noise**2)
         if self.covariance is not None:
             rows = np.empty((samples, self.shape.weights + n + 1))
             alive = _sensitivities.window_rows(
@@ -210,8 +210,8 @@ class LatentODE:
             )
             if alive:
                 slopes = rows[:, : self.shape.weights]
-                spread += np.sum((slopes @ self.covariance) * slopes, axis=1)
-        return np.sqrt(spread)
+                variance += np.sum((slopes @ self.covariance) * slopes, axis=1)
+        return np.sqrt(variance)
 
     def rest(self, drive: np.ndarray) -> np.ndarray:
         """Return the state after a long time under a constant (normalized) input."""

@@ -39,7 +39,7 @@ class SpinODE(nn.Module):
     time_scale : float
         Seconds in one unit of the model's dimensionless time.
     k : int
-        Number of delays, 1 or more.
+        Embedding dimension: how many successive samples make a state, 1 or more.
     width : int
         Neurons in each of the two hidden layers.
     seed : int
@@ -106,10 +106,10 @@ class SpinODE(nn.Module):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Range of the normalized output beyond which a forecast has gone astray.
+        """Range of the normalized output beyond which a forecast is stopped.
 
-        The trained range and half its width on either side; any finite order of magnitude if
-        that is unknown.
+        It is the trained range, widened by half its width on either side; if that is unknown, it
+        only catches what blows up.
         """
         if self.output.name not in self.trained_range:
             return -1e6, 1e6

@@ -61,7 +61,7 @@ def read(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndar
     try:
         about, arrays = contents(path)
     except ValueError:
-        raise InputError(f"{path} is no saved model; train the model again.") from None
+        raise InputError(f"{path} is not a saved model; train the model again.") from None
     if about.get("format") != kind:
         raise InputError(f"{path} is not in this version's format ({kind}); train the model again.")
     return about, arrays

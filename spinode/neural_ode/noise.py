@@ -88,9 +88,9 @@ def one_step_residuals(model: SpinODE, trajectory: xr.Dataset) -> xr.Dataset:
     if len(model.inputs) == 1:
         (channel,) = model.inputs
         for shape in _SHAPES:
-            spread = _spread_of_input_noise(pull, shape) * scale / channel.scale
+            deviation = _deviation_of_input_noise(pull, shape) * scale / channel.scale
             per_input = {"units": f"{units}/({channel.units})"}
-            variables[f"input_noise_{shape}"] = "time", spread, per_input
+            variables[f"input_noise_{shape}"] = "time", deviation, per_input
     return xr.Dataset(variables, {"time": trajectory.time.values[k:]})
 
 
@@ -101,14 +101,14 @@ def _unpredictable(
 
     Return what is left, and the derivative of the polynomial by one of the variables.
     """
-    mean, spread = known.mean(axis=0), known.std(axis=0)
-    known = (known - mean) / spread
+    mean, deviation = known.mean(axis=0), known.std(axis=0)
+    known = (known - mean) / deviation
     terms = _cubic(known)
     weights = np.linalg.solve(terms.T @ terms, terms.T @ residual)
     shift = np.zeros(known.shape[1])
     shift[column] = 1e-3
-    slope = (_cubic(known + shift) - _cubic(known - shift)) @ weights / (2e-3 * spread[column])
-    # The fit takes a part of the noise along: as many degrees of freedom as it has terms.
+    slope = (_cubic(known + shift) - _cubic(known - shift)) @ weights / (2e-3 * deviation[column])
+    # The fit absorbs some of the noise: as many degrees of freedom as it has terms.
     share = (len(terms) - terms.shape[1]) / len(terms)
     return (residual - terms @ weights) / np.sqrt(share), slope
 
@@ -217,9 +217,9 @@ def langevin_strength(steps: xr.Dataset) -> Estimate:
     Returns
     -------
     Estimate
-        In the units of the output per root second. The standard error is that of the means of 50
-        blocks of residuals, so that it holds if they are not quite independent; what the model
-        itself has wrong is not part of it.
+        In the units of the output per root second. The standard error comes from the means of 50
+        blocks of residuals, so that it also holds if they are not quite independent; the error of
+        the model itself is not part of it.
     """
     return _root_mean(
         steps.residual.values**2 / kick_variance(steps.memory.values, spacing_of(steps))
@@ -292,7 +292,7 @@ _SHAPES = {
 }
 
 
-def _spread_of_input_noise(pull: np.ndarray, shape: str) -> np.ndarray:
+def _deviation_of_input_noise(pull: np.ndarray, shape: str) -> np.ndarray:
     """Return how much unit noise at the one input makes every next sample vary, normalized.
 
     ``pull`` is that of `expectations`.

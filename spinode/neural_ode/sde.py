@@ -61,8 +61,8 @@ class NeuralSDE(nn.Module):
     Attributes
     ----------
     drift : SpinODE
-        Of its slopes only the last is in use: the delayed outputs are known. So it is no model to
-        forecast with; `simulate` without noise is.
+        Only the last of its slopes is used, as the delayed outputs are known. Do not forecast
+        with it; use `sample_path` without noise.
     diffusion : torch.nn.Sequential
         Linear, tanh, Linear, tanh, Linear: from the state, its inputs, and the newest inputs one
         sample later, to the logarithm of s, normalized. Neurons of tanh keep it within bounds.
@@ -115,7 +115,7 @@ class NeuralSDE(nn.Module):
         Raises
         ------
         InputError
-            If it is not there or is no such model.
+            If it is not there, or the file holds something else.
         """
         drift = SpinODE.load(Path(folder) / "drift.pt")
         _, weights = model_file.read(Path(folder) / "diffusion.pt", _FORMAT)
@@ -181,8 +181,8 @@ def fit(
     with threadpool_limits(1, "openmp"), bar:
         for iteration in range(iterations):
             rows = torch.randint(len(last), (batch,), generator=generator)
-            mean, log_spread = sde(states[rows], driven[:, rows])
-            loss = -_log_density(last[rows], mean, log_spread).mean()
+            mean, log_deviation = sde(states[rows], driven[:, rows])
+            loss = -_log_density(last[rows], mean, log_deviation).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -194,10 +194,10 @@ def fit(
     )
 
 
-def _log_density(value, mean, log_spread):
+def _log_density(value, mean, log_deviation):
     """Return the logarithm of a normal density."""
-    deviation = (value - mean) * torch.exp(-log_spread)
-    return -0.5 * deviation**2 - log_spread - 0.5 * np.log(2 * np.pi)
+    deviation = (value - mean) * torch.exp(-log_deviation)
+    return -0.5 * deviation**2 - log_deviation - 0.5 * np.log(2 * np.pi)
 
 
 def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
@@ -212,8 +212,8 @@ def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Over ``time``: ``mean`` and ``spread`` (standard deviation) of the sample, in units of the
-        output; ``strength`` of the white noise, in units of the output per root second;
+        Over ``time``: ``mean`` and standard ``deviation`` of the sample, in units of the output;
+        ``strength`` of the white noise, in units of the output per root second;
         ``log_likelihood`` of what was measured (nats, for a density per unit of the output).
 
     Raises
@@ -227,16 +227,16 @@ def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
     dtype = next(sde.parameters()).dtype
     inputs = (torch.tensor(array, dtype=dtype) for array in (states, driven))
     with torch.no_grad():
-        mean, log_spread = sde(*inputs)
-        density = _log_density(torch.tensor(last, dtype=dtype), mean, log_spread)
+        mean, log_deviation = sde(*inputs)
+        density = _log_density(torch.tensor(last, dtype=dtype), mean, log_deviation)
     _, memory, _ = expectations(model, states, driven)
     scale, units = model.output.scale, model.output.units
-    spread = scale * np.exp(log_spread.numpy())
-    strength = spread / np.sqrt(kick_variance(memory, model.sample_spacing))
+    deviation = scale * np.exp(log_deviation.numpy())
+    strength = deviation / np.sqrt(kick_variance(memory, model.sample_spacing))
     return xr.Dataset(
         {
             "mean": ("time", model.output.restore(mean.numpy()), {"units": units}),
-            "spread": ("time", spread, {"units": units}),
+            "deviation": ("time", deviation, {"units": units}),
             "strength": ("time", strength, {"units": f"{units} s-0.5"}),
             "log_likelihood": ("time", density.numpy() - np.log(scale), {"units": "1"}),
         },
@@ -244,7 +244,7 @@ def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
     )
 
 
-def simulate(
+def sample_path(
     sde: NeuralSDE,
     inputs: xr.Dataset,
     *,
@@ -330,7 +330,7 @@ def _integrate(drift, diffusion, step, state, stages, kicks, low, high, kept):
     slopes = np.zeros((4, k), state.dtype)
     seen = np.zeros(diffusion[0].shape[0], state.dtype)
     g1, g2 = np.zeros_like(diffusion[1]), np.zeros_like(diffusion[3])
-    log_spread, newest = np.zeros(1, state.dtype), np.zeros(1, state.dtype)
+    log_deviation, newest = np.zeros(1, state.dtype), np.zeros(1, state.dtype)
     for n in range(kept.size):
         for stage in range(4):
             _solver.stage_state(stage, state, step, slopes, x)
@@ -340,12 +340,12 @@ def _integrate(drift, diffusion, step, state, stages, kicks, low, high, kept):
                 seen[: x.size] = x
         for q in range(driven):
             seen[x.size + q] = stages[3 * (n + k), q]
-        _kernels.evaluate(diffusion, seen, g1, g2, log_spread)
+        _kernels.evaluate(diffusion, seen, g1, g2, log_deviation)
         newest[0] = state[k - 1]
         for i in range(k - 1):
             state[i] = state[i + 1]
         _solver.advance(newest, step, slopes[:, k - 1 :])
-        state[k - 1] = newest[0] + np.exp(log_spread[0]) * kicks[n]
+        state[k - 1] = newest[0] + np.exp(log_deviation[0]) * kicks[n]
         if not low <= state[k - 1] <= high:
             return n
         kept[n] = state[k - 1]

@@ -24,7 +24,7 @@ import xarray as xr
 from scipy.optimize import least_squares
 
 from spinode.devices.learning import OSCILLATOR
-from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.model import SpinODE
@@ -79,7 +79,7 @@ def fit_response(
 
     def difference(numbers):
         try:
-            run = simulate(_device(numbers, replace(start, noise=0.0)), drive)
+            run = simulate_oscillator(_device(numbers, replace(start, noise=0.0)), drive)
         except InputError:
             return np.full(target.size, _FAR)
         return np.nan_to_num((run.voltage.values[:-1] - target) / target.std(), nan=_FAR)
@@ -187,6 +187,7 @@ def langevin_strength(device: NanoOscillator, drive: xr.Dataset, deviation: floa
     """
     weak = 0.1
     quiet, noisy = (
-        simulate(replace(device, noise=noise), drive).voltage.values for noise in (0.0, weak)
+        simulate_oscillator(replace(device, noise=noise), drive).voltage.values
+        for noise in (0.0, weak)
     )
     return weak * deviation / float(np.std(noisy - quiet))

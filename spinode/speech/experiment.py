@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from spinode.devices.learning import OSCILLATOR
-from spinode.devices.oscillator import WORKING_POINTS, NanoOscillator, simulate
+from spinode.devices.oscillator import WORKING_POINTS, NanoOscillator, simulate_oscillator
 from spinode.speech import multiplexing
 from spinode.speech.cochlea import cochleagram, spectrogram
 from spinode.speech.corpora import Corpus
@@ -80,7 +80,7 @@ class Experiment:
         if self.device is None:
             words = list(self.recorded[0, 0, :_TRAINED_DIGITS])
             return multiplexing.as_trajectory(words, drive)
-        return simulate(self.device, drive, seed=seed)
+        return simulate_oscillator(self.device, drive, seed=seed)
 
 
 def experiment(front_end: str, corpus: Corpus, utterances: int = 10) -> Experiment:

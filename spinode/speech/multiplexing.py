@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from spinode.devices.oscillator import NanoOscillator, simulate
+from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.noise import NoisyDrive
-from spinode.neural_ode.sde import NeuralSDE
-from spinode.neural_ode.sde import simulate as simulate_sde
+from spinode.neural_ode.sde import NeuralSDE, sample_path
 from spinode.paper import authors
 from spinode.speech.corpora import RATE, Corpus
 from spinode.trajectory import label
@@ -134,7 +133,7 @@ def measure(device: NanoOscillator, played: np.ndarray, *, seed: int = 0) -> np.
     seeds = np.random.SeedSequence(seed).generate_state(played.size).reshape(played.shape)
 
     def respond(index):
-        run = simulate(device, as_drive(played[index]), seed=int(seeds[index]))
+        run = simulate_oscillator(device, as_drive(played[index]), seed=int(seeds[index]))
         return as_states(run.voltage.values, len(played[index]))
 
     return _each_index(respond, played.shape)
@@ -250,7 +249,7 @@ def simulate_states(sde: NeuralSDE, played: np.ndarray, *, seed: int = 0) -> np.
     def respond(index):
         drive = as_drive(played[index])
         try:
-            run = simulate_sde(sde, drive, initial=rest, seed=int(seeds[index]))
+            run = sample_path(sde, drive, initial=rest, seed=int(seeds[index]))
         except InputError as error:
             raise InputError(f"recording {index}: {error}") from None
         return as_states(run.voltage.values, len(played[index]))

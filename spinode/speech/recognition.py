@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from spinode.errors import InputError
 
 
-class Readout:
+class DigitReadout:
     """Linear maps from states to digits, for any choice of training utterances.
 
     Parameters
@@ -128,7 +128,7 @@ def recognize(
     Parameters
     ----------
     states, tested, ridge
-        As for `Readout`.
+        As for `DigitReadout`.
     numbers : iterable of int, optional
         Numbers of training utterances, 1 to one less than there are; all of them by default.
 
@@ -142,17 +142,17 @@ def recognize(
     Raises
     ------
     InputError
-        As for `Readout`.
+        As for `DigitReadout`.
     """
     # The systems are too small to gain from threads, which stand in each other's way on a busy
     # machine.
     with threadpool_limits(1, "blas"):
-        readout = Readout(states, tested=tested, ridge=ridge)
+        readout = DigitReadout(states, tested=tested, ridge=ridge)
         _, utterances, _ = states.shape
         return _recognize(readout, np.array(list(numbers or range(1, utterances))))
 
 
-def _recognize(readout: Readout, numbers: np.ndarray) -> xr.Dataset:
+def _recognize(readout: DigitReadout, numbers: np.ndarray) -> xr.Dataset:
     _, utterances, digits = readout.shape
     rate, spread = np.empty(len(numbers)), np.empty(len(numbers))
     confusion = np.zeros((len(numbers), digits, digits), int)

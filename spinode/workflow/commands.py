@@ -150,7 +150,12 @@ def mx3(run_name: str, out: Path | None) -> None:
 
 def _protocol(name: str):
     """Return the run of the paper that is called ``name``."""
-    from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION, PROTOCOLS, mackey_glass
+    from spinode.devices.protocols import (
+        FOUR_SKYRMIONS,
+        ONE_SKYRMION,
+        PROTOCOLS,
+        mackey_glass_protocol,
+    )
 
     if name in PROTOCOLS:
         return PROTOCOLS[name]
@@ -164,7 +169,9 @@ def _protocol(name: str):
 
     file = authors.locate(authors.MACKEY_GLASS_SERIES)
     series = np.loadtxt(file) if file else tasks.mackey_glass_series(10_000)
-    return mackey_glass(reservoirs[name], np.multiply.outer(series, readout.gaussian_mask()))
+    return mackey_glass_protocol(
+        reservoirs[name], np.multiply.outer(series, readout.gaussian_mask())
+    )
 
 
 @click.command()

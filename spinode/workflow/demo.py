@@ -12,7 +12,7 @@ import xarray as xr
 from spinode.analysis import plots
 from spinode.analysis.metrics import nrmse
 from spinode.devices.drives import HeldSequence
-from spinode.devices.protocols import ONE_SKYRMION, mackey_glass
+from spinode.devices.protocols import ONE_SKYRMION, mackey_glass_protocol
 from spinode.files import replacing
 from spinode.micromagnetics import simulate
 from spinode.micromagnetics.relaxation import relax
@@ -76,7 +76,7 @@ def demo(
     model = load_model("one_skyrmion")
     series = tasks.mackey_glass_series(points)
     mask = readout.gaussian_mask(ONE_SKYRMION.reservoir.nodes)
-    run = mackey_glass(ONE_SKYRMION, series[:, None] * mask)
+    run = mackey_glass_protocol(ONE_SKYRMION, series[:, None] * mask)
     shown = HeldSequence(run.drive.values[: round(simulated / run.drive.hold)], hold=run.drive.hold)
 
     # The first time both have to be compiled: one is while the other computes. What is timed
