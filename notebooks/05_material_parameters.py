@@ -250,6 +250,8 @@ def draw_spectra(ax, key):
     ringing |= {name: responses[key, name] for name in models}
     for name, run in ringing.items():
         values = run.mz.values[after]
+        if len(values) < after.stop - after.start - 1:  # the forecast had stopped
+            continue
         frequency, amplitude = spectrum(values, spacing)
         seen = (frequency > 5 * GHZ) & (frequency < 20 * GHZ)
         style = widest if name == "micromagnetics" else {"linewidth": 1.2}

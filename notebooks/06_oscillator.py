@@ -16,7 +16,7 @@
 profile = "quick"
 delays = [1, 2]
 width = 100
-iterations = 4000
+iterations = 6000
 train_samples = 50000
 noise_levels = [0.5, 2.0, 8.0]
 noise_iterations = 500

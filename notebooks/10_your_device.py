@@ -191,5 +191,4 @@ display(
 
 # %% [markdown] tags=["navigation"]
 # [Before: How many delays, how wide, how long, how clean?](09_sweep.py) | [All
-# notebooks](README.md) | [Next: Can a twin design a better reservoir, and does micromagnetics
-# agree?](12_design.py)
+# notebooks](README.md) | [Next: Does it hold on real devices?](11_real_devices.py)

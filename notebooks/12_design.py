@@ -619,4 +619,4 @@ display(
 )
 
 # %% [markdown] tags=["navigation"]
-# [Before: What does *your* device do?](10_your_device.py) | [All notebooks](README.md)
+# [Before: Does it hold on real devices?](11_real_devices.py) | [All notebooks](README.md)

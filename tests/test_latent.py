@@ -1,6 +1,5 @@
 """The Spin-Neural ODE with a state of its own: derivatives, linear start, training, forecasts."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from spinode.neural_ode.identification import identify
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.state_space import Shape, simulate
 from spinode.neural_ode.variable_projection import VariableProjection, Window
+from spinode.recordings import published
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACING = 0.1
@@ -216,16 +216,110 @@ def test_held_out_pieces_are_not_fitted():
     assert sorted([*seen, *kept]) == list(range(100))
 
 
-def test_no_official_test_sample_enters_the_training():
-    """The training records of the benchmarks are the official ones, and `identify` sees no more."""
-    spec = importlib.util.spec_from_file_location("b", ROOT / "benchmarks/identification.py")
-    benchmark = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(benchmark)
+@pytest.fixture
+def measured():
     folder = ROOT.parent / "shared" / "system-identification"
     if not folder.is_dir():
         pytest.skip("the benchmarks' files are not here")
-    train, tests = benchmark.tanks(folder)
-    assert train.sizes["time"] == tests[0].sizes["time"] == 1024
-    assert float(train.u[0]) == 3.2567 and float(tests[0].u[0]) == 0.97619
-    train, tests = benchmark.wiener_hammerstein(folder)
-    assert (train.sizes["time"], tests[0].sizes["time"]) == (100_000, 78_800)
+    return folder
+
+
+def test_the_official_split(measured):
+    tanks = published.load("tanks", measured)
+    assert tanks.train.sizes["time"] == tanks.tests["tanks"].sizes["time"] == 1024
+    assert float(tanks.train.u[0]) == 3.2567 and float(tanks.tests["tanks"].u[0]) == 0.97619
+    circuit = published.load("wiener_hammerstein", measured)
+    sizes = circuit.train.sizes["time"], circuit.tests["wiener_hammerstein"].sizes["time"]
+    assert sizes == (100_000, 78_800)
+
+
+def test_no_official_test_sample_enters_the_training(measured, tmp_path):
+    """A model learned beside other test data has the same weights, bit by bit."""
+    table = (measured / "cascaded-tanks" / "dataBenchmark.csv").read_text().splitlines()
+    (tmp_path / "cascaded-tanks").mkdir()
+    rows = [line.split(",") for line in table]
+    for number, row in enumerate(row for row in rows[1:] if len(row) > 3):
+        row[1], row[3] = f"{number % 7}", f"{5 + number % 3}"
+    changed = "\n".join(",".join(row) for row in rows)
+    (tmp_path / "cascaded-tanks" / "dataBenchmark.csv").write_text(changed)
+    device, other = published.load("tanks", measured), published.load("tanks", tmp_path)
+    assert not device.tests["tanks"].equals(other.tests["tanks"])
+    options = {"states": 1, "width": 4, "ridge": 1e-3, "interpolation": "linear"}
+    weights = [
+        identify(one.train, output="y", inputs="u", progress=False, **options).weights
+        for one in (device, other)
+    ]
+    assert np.array_equal(*weights)
+
+
+def test_the_fields_own_loader_gives_the_same_records(measured, monkeypatch):
+    benchmarks = pytest.importorskip("nonlinear_benchmarks")
+    local = published.load("tanks", measured)
+
+    def downloaded():
+        records = (local.train, local.tests["tanks"])
+        return [benchmarks.Input_output_data(u=one.u.values, y=one.y.values) for one in records]
+
+    monkeypatch.setattr(benchmarks, "Cascaded_Tanks", downloaded)
+    loaded = published.load("tanks")
+    assert loaded.train.equals(local.train)
+    assert loaded.tests["tanks"].equals(local.tests["tanks"])
+
+
+def test_devices_that_are_not_there_get_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="cannot read silverbox"):
+        published.load("silverbox", tmp_path)
+    with pytest.raises(InputError, match="there is no device"):
+        published.load("goldbox", tmp_path)
+
+
+def test_two_heaters_of_a_slow_mass():
+    """Two inputs of unlike sizes, radiation, temperatures in kelvin, a sample every half minute."""
+    generator, spacing = np.random.default_rng(0), 30.0
+    power = np.repeat(generator.uniform(0, 200, size=(60, 2)), 20, axis=0) * [1.0, 0.01]
+    temperature, truth = np.full(2, 300.0), []
+    for first, second in power:
+        truth.append(temperature[1])
+        for _ in range(10):
+            lost = 2e-9 * (temperature**4 - 300.0**4)
+            between = 2.0 * (temperature[0] - temperature[1])
+            heated = np.array([first - between, 50 * second + between]) - lost
+            temperature = temperature + spacing / 10 * heated / 500
+    truth = np.array(truth)
+    noisy = truth + 0.01 * truth.std() * generator.normal(size=truth.size)
+    data = {"t": ("time", noisy), "a": ("time", power[:, 0]), "b": ("time", power[:, 1])}
+    record = xr.Dataset(data, {"time": spacing * np.arange(truth.size)})
+    early, late = record.isel(time=slice(0, 800)), record.isel(time=slice(800, None))
+    model = identify(
+        early, output="t", inputs=["a", "b"], states=2, width=8, ridge=1e-4, progress=False
+    )
+    assert model.interpolation == "held"
+    error = (model.forecast(late[["a", "b"]], late).t - truth[800:])[100:]
+    assert float(np.sqrt((error**2).mean())) < 0.03 * truth.std()
+
+
+def test_a_device_with_hysteresis():
+    """A Bouc-Wen spring: the memory is a state that no output shows."""
+    generator, spacing = np.random.default_rng(1), 0.05
+    phases, rates = generator.uniform(0, 7, size=20), generator.uniform(0.2, 3, size=20)
+    time = spacing * np.arange(1600)
+    force = 0.5 * np.cos(np.multiply.outer(time, rates) + phases).sum(axis=1)
+    x, v, z, truth = 0.0, 0.0, 0.0, []
+    for one in force:
+        truth.append(x)
+        for _ in range(5):
+            moved = v - 0.8 * abs(v) * z - 0.3 * v * abs(z)
+            x, v, z = (
+                x + 0.01 * v, v + 0.01 * (one - 0.4 * v - 2 * x - 2 * z), z + 0.01 * moved
+            )  # fmt: skip
+    truth = np.array(truth)
+    noisy = truth + 0.01 * truth.std() * generator.normal(size=truth.size)
+    record = xr.Dataset({"x": ("time", noisy), "f": ("time", force)}, {"time": time})
+    early, late = record.isel(time=slice(0, 1100)), record.isel(time=slice(1100, None))
+    options = {"output": "x", "inputs": "f", "states": 3, "interpolation": "held"}
+    errors = []
+    for width in (0, 8):
+        model = identify(early, width=width, ridge=1e-4, progress=False, **options)
+        left = (model.forecast(late[["f"]], late).x - truth[1100:])[100:]
+        errors.append(float(np.sqrt((left**2).mean()) / truth.std()))
+    assert errors[1] < 0.9 * errors[0]

@@ -33,9 +33,10 @@ def book(tmp_path_factory, request):
     return book
 
 
-def run(book, notebook):
+def run(book, notebook, *options):
+    command = ["run", notebook, "--profile", "smoke", *options]
     done = subprocess.run(
-        [sys.executable, "-m", "spinode.workflow.cli", "run", notebook, "--profile", "smoke"],
+        [sys.executable, "-m", "spinode.workflow.cli", *command],
         cwd=book,
         capture_output=True,
         text=True,
@@ -201,3 +202,17 @@ def test_sweep(book):
     assert (metrics["points"], metrics["failed"]) == (2, 0)
     assert (book / "figures" / "smoke" / "sweep.png").stat().st_size > 10_000
     assert len(list((book / "sweeps" / "smoke" / "train_one").glob("*/train_one.ipynb"))) == 2
+
+
+def test_real_devices(book):
+    folder = ROOT.parent / "shared" / "system-identification"
+    if not folder.is_dir():
+        pytest.skip("the benchmarks' files are not here")
+    run(book, "11_real_devices", "-p", "folder", str(folder))
+    # Better than the best linear model, whose published error is 0.588 V.
+    assert metrics(book, "real_devices")["error_v"]["tanks"][0] < 0.588
+
+
+def test_real_devices_that_are_not_there(book, tmp_path):
+    run(book, "11_real_devices", "-p", "folder", str(tmp_path))
+    assert metrics(book, "real_devices")["error_v"] == {}

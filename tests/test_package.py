@@ -60,6 +60,14 @@ def test_commands_that_need_no_workbook_work_and_others_say_so(elsewhere):
     command = ("-m", "spinode.workflow.cli")
     assert "one_skyrmion" in run(elsewhere, *command, "models").stdout
     assert run(elsewhere, *command, "mx3", "one_skyrmion", "--out", "job").returncode == 0
+    folder = elsewhere[0] / "job.out"
+    folder.mkdir()
+    rows = [f"{i * 5e-12}\t0.0\t0.0\t{0.7 + 0.01 * i}" for i in range(5)]
+    header = "# t (s)\tmx ()\tmy ()\tmz ()"
+    (folder / "table.txt").write_text("\n".join([header, *rows]) + "\n")
+    said = run(elsewhere, *command, "import-mumax3", "job.out").stdout
+    assert said.startswith("5 samples of ")
+    assert (elsewhere[0] / "job.out.nc").is_file()
     refused = run(elsewhere, *command, "run", "02_training")
     assert refused.returncode == 2
     assert len(refused.stderr.strip().splitlines()) == 1

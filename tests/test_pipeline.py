@@ -134,7 +134,7 @@ DISTRIBUTIONS = {
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("spinode", ["archive", "baselines", "book", "design", "speech"]),
+        ("spinode", ["archive", "baselines", "book", "design", "devices", "speech"]),
         ("notebooks", []),
         ("benchmarks", ["bench"]),
         ("tests", ["test", "baselines", "book", "browser"]),

@@ -65,6 +65,11 @@ def test_a_staircase_rings_at_each_step(staircase):
     np.testing.assert_allclose(found["rate"], 1e9, rtol=1e-2)
 
 
+def test_a_forecast_that_stopped_has_no_frequency_afterwards(staircase):
+    found = breathing(staircase.isel(time=slice(0, 1500)), DRIVE)
+    assert found["fit"].notna().tolist() == [True, False, False]
+
+
 def test_an_empty_magnet_does_not_breathe(staircase):
     """A skyrmion that was lost during the first pulse leaves nothing to measure."""
     staircase.attrs["annihilation"] = 30e-12

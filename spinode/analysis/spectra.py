@@ -131,13 +131,18 @@ def breathing(run: xr.Dataset, drive, output: str = "mz") -> pd.DataFrame:
         Indexed by level: ``bin``, the largest bin of the spectrum (Hz), the paper's rule; and of
         the damped sine that fits best, ``fit``, its frequency (Hz), ``rate`` of decay (1/s) and
         ``amplitude``. The last samples of a step do not count, where it has more than the paper's.
+        NaN at levels that a forecast did not reach.
     """
     values = alive(run)[output].values
     spacing = spacing_of(run)
     step, pulse = round(drive.hold / spacing), round(drive.pulse_duration / spacing)
     rows = []
     for first in range(0, step * len(drive.levels), step):
-        signal = values[first + pulse : first + step][:_RINGING]
+        whole = values[first : first + step]
+        if len(whole) < step - 1:  # a run may lack the sample that ends it
+            rows.append((np.nan,) * 4)
+            continue
+        signal = whole[pulse:][:_RINGING]
         sine = ringing(signal, spacing)
         rows.append((peak_frequency(signal, spacing), sine.frequency, sine.rate, sine.amplitude))
     index = pd.Index(drive.levels, name=drive.swept)

@@ -7,7 +7,7 @@ With the regressor z = (x, e, 1) of n states, m inputs and a one, and h neurons:
     y = co @ (t_o, z)           co: (h_o + n + m + 1), the columns of the output network, C, D, c
     t_o = tanh(z @ wo)          wo: (n + m + 1, h_o)
 
-The solver is the 3/8 rule of `_kernels`; the input is given at every third of a sample. Everything
+The solver is the 3/8 rule of `_solver`; the input is given at every third of a sample. Everything
 is dimensionless. The sensitivity S of the state by weights and first state is carried along:
 S+ = F S + G, where F is the derivative of a step by the state and G that by the weights.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit
 
 from spinode.neural_ode._kernels import COMPILE, dot, tanh_inplace
+from spinode.neural_ode._solver import advance
 
 # The state is given up for lost beyond this many of its own standard deviations.
 _LOST = 1e3
@@ -99,8 +100,7 @@ def simulate(w1, wf, wo, co, step, first, stages, outputs, states):
                 _hidden(w1, z, t)
             for r in range(n):
                 slopes[i, r] = dot(wf[r], phi)
-        for r in range(n):
-            x[r] += step / 8 * (slopes[0, r] + 3 * (slopes[1, r] + slopes[2, r]) + slopes[3, r])
+        advance(x, step, slopes)
 
 
 @njit(**COMPILE, forceinline=True)
@@ -240,8 +240,7 @@ def window_rows(w1, wf, wo, co, step, first, stages, truth, weights, rows):
                     jac[i, r, s] = wf[r, h + s]
                     if h > 0:
                         jac[i, r, s] += dot(through[0], w1[s])
-        for r in range(n):
-            x[r] += step / 8 * (slopes[0, r] + 3 * (slopes[1, r] + slopes[2, r]) + slopes[3, r])
+        advance(x, step, slopes)
         # What a slope of each stage moves the end of the step by.
         for r in range(n):
             for s in range(n):

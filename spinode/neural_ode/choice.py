@@ -8,58 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from spinode.neural_ode import linear, records
 from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.latent_training import HeldOut, train
+from spinode.neural_ode.pilots import WINDOW, Candidate, Pilots, Tried
 from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
 from spinode.provenance import code_version
 
-# Records of no more samples than this are cross-validated; of longer ones a part is held out.
-_SHORT = 4000
-_FOLDS, _BLOCKS = 4, 4
-_LONG_BLOCKS, _LONG_EVERY = 18, 6
-# Of longer records, so many samples are enough to choose by.
-_PILOT, _PILOT_HELD = 8000, 4000
-_SHORT_WINDOW, _PILOT_STEPS = 225, 25
-_MOST_STATES, _WIDTHS = 8, (8, 16, 24)
-_RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
-_FIRST_RIDGE, _FIRST_RIDGE_SHORT = 1e-6, 1e-4
-_ORDERS = (6, 12, 24, 48, 96)
-_WINDOW = 1000
-_POLISH = 10
-_STARTS = 4
 # Of the code that is at work: a file may be edited while a notebook has it loaded.
 _CODE = code_version(f"import {__name__}")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What is to be chosen; None where it is open."""
-
-    states: int | None = None
-    width: int | None = None
-    ridge: float | None = None
-    interpolation: str | None = None
-
-
-@dataclass
-class _Tried:
-    """A candidate's held-out squared residuals at its best step, and the models."""
-
-    squares: np.ndarray
-    models: np.ndarray  # a row a split: its step, and its best weights
-
-    @property
-    def error(self) -> float:
-        return float(np.sqrt(self.squares.mean()))
+_MOST_STATES, _WIDTHS = 10, (8, 16, 24)
+_RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
+_FIRST_RIDGE, _FIRST_RIDGE_SHORT = 1e-6, 1e-4
+_POLISH = 10
 
 
 class Choice:
@@ -76,6 +44,11 @@ class Choice:
         Most steps of the last training.
     checkpoint : path or None
     progress : bool
+
+    Attributes
+    ----------
+    linear, chosen : Candidate
+        The best linear model and the best of all, after `search`.
     """
 
     def __init__(
@@ -88,105 +61,52 @@ class Choice:
         checkpoint: str | Path | None,
         progress: bool,
     ):
-        self._windows, self._wanted, self._seed = windows, wanted, seed
+        self._pilots = Pilots(windows, seed)
+        self._wanted, self._seed = wanted, seed
         self._progress = progress
-        self._cache: dict[str, list[Window]] = {}
-        self._linear: dict[tuple, tuple] = {}
-        self.chosen = wanted
-        self.tried: dict[Candidate, _Tried] = {}
+        self.chosen = self.linear = wanted
+        self.tried: dict[Candidate, Tried] = {}
         self._final: dict | None = None
-        self._burn_in = self._lasting = 50
         self._steps = steps
         self._checkpoint = Checkpoint(checkpoint)
         if checkpoint is not None:
             self._restore()
 
-    # -- the data
-
-    def _records(self, interpolation: str) -> list[Window]:
-        if interpolation not in self._cache:
-            self._cache[interpolation] = self._windows(interpolation)
-        return self._cache[interpolation]
-
-    @property
-    def _short(self) -> bool:
-        how = self._wanted.interpolation or "linear"
-        return sum(len(record) for record in self._records(how)) <= _SHORT
-
-    def _splits(self, interpolation: str) -> list[tuple[list[Window], list[Window]]]:
-        """Return pairs of what pilots are fitted to and what they are scored on."""
-        data = self._records(interpolation)
-        if self._short:
-            return [records.hold_out(data, _BLOCKS, _FOLDS, first) for first in range(_FOLDS)]
-        fitted, held = records.hold_out(data, _LONG_BLOCKS, _LONG_EVERY, _LONG_EVERY // 2)
-        pieces = max(_WINDOW, 4 * self._burn_in)
-        return [
-            (records.thinned(fitted, _WINDOW, _PILOT), records.thinned(held, pieces, _PILOT_HELD))
-        ]
-
-    # -- linear models
-
-    def _linear_model(self, states: int, interpolation: str, split: int) -> tuple:
-        """Return shape, weights and step of the best linear model of a split."""
-        key = (states, interpolation, split)
-        if key not in self._linear:
-            fitted = self._splits(interpolation)[split][0]
-            longest = max(len(record) for record in fitted)
-            orders = [o for o in _ORDERS if o * (1 + fitted[0].stages.shape[1]) * 4 < longest]
-            models = self._linear.get(("arx", interpolation, split))
-            if models is None:
-                models = linear.arx(fitted, orders or [2])
-                self._linear["arx", interpolation, split] = models
-            shape, starts = linear.initial(fitted, states, models, feedthrough=True)
-            plan = ((_WINDOW, 25),)
-            trials = [
-                train(shape, w, 1.0, fitted, None, plan=plan, ridge=0.0) for w in starts[:_STARTS]
-            ]
-            done = min(trials, key=lambda one: one.error)
-            self._linear[key] = linear.retimed(shape, done.weights)
-        return self._linear[key]
-
     # -- pilots
 
-    def pilot(self, candidate: Candidate) -> _Tried:
-        """Train a candidate on each split and score it on what was held out."""
+    def pilot(self, candidate: Candidate, after: Candidate | None = None) -> Tried:
+        """Train a candidate on each split and score it on what was held out.
+
+        With ``after`` the training goes on from that candidate's models.
+        """
         if candidate in self.tried:
             return self.tried[candidate]
-        traces, models = [], []
-        # A window must be long enough that its first state does not explain it.
-        short = max(4 * self._lasting, _SHORT_WINDOW)
-        plan = [(_WINDOW, 2 * _PILOT_STEPS)]
-        if short <= _WINDOW / 2:
-            plan = [(int(short), _PILOT_STEPS), (_WINDOW, _PILOT_STEPS)]
-        for number, (fitted, held) in enumerate(self._splits(candidate.interpolation)):
-            shape, weights, step = self._linear_model(
-                candidate.states, candidate.interpolation, number
-            )
-            scored = HeldOut(held, self._burn_in)
-            traces.append([scored.squares(shape, weights, step)])
-            if candidate.width > 0:
-                shape, weights = shape.widened(weights, candidate.width, 0, self._seed)
-                done = train(shape, weights, step, fitted, scored, plan=plan, ridge=candidate.ridge)
-                traces[-1], weights = done.squares, done.weights
-            models.append(np.append(step, weights))
-        best = [min(trace, key=np.mean) for trace in traces]
-        self.tried[candidate] = _Tried(np.concatenate(best), np.stack(models))
+        if candidate.width == 0:
+            found = self._pilots.linear_pilot(candidate)
+        else:
+            before = None if after is None else (after, self.tried[after])
+            found = self._pilots.pilot(candidate, before)
+        self.tried[candidate] = found
         self._bar.set_postfix(
             states=candidate.states,
             width=candidate.width,
-            error=f"{self.tried[candidate].error:.2e}",
+            ridge=candidate.ridge,
+            error=f"{found.typical:.2e}",
         )
         self._bar.update()
-        self._save(force=True)
-        return self.tried[candidate]
+        self._save()
+        return found
 
     def _better(self, new: Candidate, old: Candidate) -> bool:
         """Return whether ``new`` is better by more than the standard error of the difference."""
-        gain = self.pilot(old).squares - self.pilot(new).squares
+        gain = self.tried[old].blocks - self.tried[new].blocks
         if not np.isfinite(gain).all():
-            return bool(self.pilot(new).error < self.pilot(old).error)
-        blocks = [block.mean() for block in np.array_split(gain, max(len(gain) // 50, 4))]
-        return bool(np.mean(blocks) > np.std(blocks) / np.sqrt(len(blocks)))
+            return bool(self.tried[new].error < self.tried[old].error)
+        return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
+
+    def end(self) -> None:
+        """Remove the checkpoint of a training that is over."""
+        self._checkpoint.end()
 
     def search(self) -> None:
         """Settle what is open, one thing after the other."""
@@ -196,39 +116,48 @@ class Choice:
             chosen = replace(wanted, interpolation=how, width=0, ridge=0.0)
             if wanted.states is None:
                 chosen = self._climb(
-                    [replace(chosen, states=n) for n in range(1, _MOST_STATES + 1)], patience=2
+                    replace(chosen, states=1), "states", range(2, _MOST_STATES + 1)
                 )
-            self._burn_in = self._memory(chosen)
+            self._pilots.remember(chosen)
+            self.linear = chosen
             if wanted.width != 0:
-                width = wanted.width or _WIDTHS[0]
-                first = _FIRST_RIDGE_SHORT if self._short else _FIRST_RIDGE
-                ridge = first if wanted.ridge is None else wanted.ridge
-                chosen = replace(chosen, width=width, ridge=ridge)
-                if wanted.interpolation is None:
-                    ways = [replace(chosen, interpolation=one) for one in ("linear", "held")]
-                    chosen = min([chosen, *ways], key=lambda one: self.pilot(one).error)
-                if wanted.states is None:
-                    chosen = self._neighbours(chosen)
-                if wanted.ridge is None:
-                    chosen = self._best_ridge(chosen)
-                if wanted.width is None:
-                    chosen = self._climb([replace(chosen, width=w) for w in _WIDTHS], patience=1)
+                chosen = self._network(chosen)
             self.chosen = chosen
-            self.pilot(chosen)
+            for one in (self.linear, chosen):
+                self.pilot(one)
 
-    def _memory(self, candidate: Candidate) -> int:
-        """Return how many samples a start is fitted to: what the slowest mode remembers."""
-        shape, weights, step = self._linear_model(candidate.states, candidate.interpolation, 0)
-        slope = shape.unpack(weights)[1][:, : shape.states]
-        slowest = np.abs(np.linalg.eigvals(slope).real).min() * step
-        shortest = min(len(h) for _, held in self._splits(candidate.interpolation) for h in held)
-        self._lasting = 3 / max(slowest, 1e-4)
-        return int(np.clip(self._lasting, 30, max(shortest // 4, 10)))
+    def _network(self, chosen: Candidate) -> Candidate:
+        """Return the best network around the best linear model."""
+        wanted = self._wanted
+        short = self._pilots.is_short(chosen.interpolation)
+        ridge = wanted.ridge
+        if ridge is None:
+            ridge = _FIRST_RIDGE_SHORT if short else _FIRST_RIDGE
+        chosen = replace(chosen, width=wanted.width or _WIDTHS[0], ridge=ridge)
+        if wanted.states is None:
+            # One state is all that a linear model may tell apart, where a network needs two.
+            chosen = replace(chosen, states=max(chosen.states, 2))
+        self.pilot(chosen)
+        if wanted.interpolation is None:
+            ways = [chosen, *(replace(chosen, interpolation=one) for one in ("linear", "held"))]
+            chosen = min(ways, key=lambda one: self.pilot(one).typical)
+        if wanted.states is None:
+            chosen = self._neighbours(chosen)
+        if wanted.ridge is None:
+            chosen = self._best_ridge(chosen)
+        if wanted.width is None:
+            chosen = self._climb(chosen, "width", _WIDTHS[1:], patience=1, go_on=True)
+        return chosen
 
-    def _climb(self, candidates: list[Candidate], patience: int) -> Candidate:
+    def _climb(
+        self, first: Candidate, name: str, values, patience: int = 2, go_on: bool = False
+    ) -> Candidate:
         """Return the first candidate that none of the next few betters."""
-        best, stale = candidates[0], 0
-        for candidate in candidates[1:]:
+        best, stale = first, 0
+        self.pilot(first)
+        for value in values:
+            candidate = replace(first, **{name: value})
+            self.pilot(candidate, best if go_on else None)
             if self._better(candidate, best):
                 best, stale = candidate, 0
             else:
@@ -239,28 +168,28 @@ class Choice:
 
     def _neighbours(self, chosen: Candidate) -> Candidate:
         """Return the best number of states around the linear one."""
-        best = chosen
-        for n in range(chosen.states + 1, _MOST_STATES + 1):
-            more = replace(chosen, states=n)
-            if not self._better(more, best):
-                break
-            best = more
+        best = self._climb(chosen, "states", range(chosen.states + 1, _MOST_STATES + 1))
         if best == chosen:
             for n in range(chosen.states - 1, 0, -1):
                 fewer = replace(chosen, states=n)
-                if self._better(best, fewer):
+                # Fewer must do no worse: blocks of a short record tell little apart.
+                if self.pilot(fewer).typical > self.tried[best].typical:
                     break
                 best = fewer
         return best
 
     def _best_ridge(self, chosen: Candidate) -> Candidate:
-        """Return the best ridge, looked for on both sides of the first."""
+        """Return the best ridge, looked for on both sides of the first, each from the one before.
+
+        A weaker ridge goes on from the models of a stronger, which is also the surer way down.
+        """
         middle = _RIDGES.index(chosen.ridge)
-        for side in (_RIDGES[:middle][::-1], _RIDGES[middle + 1 :]):
+        for side in (_RIDGES[middle + 1 :], _RIDGES[:middle][::-1]):
             best = chosen
             for ridge in side:
                 other = replace(chosen, ridge=ridge)
-                if self.pilot(other).error >= self.pilot(best).error:
+                self.pilot(other, best)
+                if self.tried[other].typical >= self.tried[best].typical:
                     break
                 best = other
             if best != chosen:
@@ -269,96 +198,101 @@ class Choice:
 
     # -- the last training
 
-    def _long_split(self, interpolation: str) -> tuple[list[Window], list[Window]]:
-        data = self._records(interpolation)
-        return records.hold_out(data, _LONG_BLOCKS, _LONG_EVERY, _LONG_EVERY // 2)
-
-    def finish(self, model: LatentODE) -> LatentODE:
-        """Train the chosen candidate on the whole records and return the model."""
-        chosen = self.chosen
-        everything = self._records(chosen.interpolation)
-        tried = self.tried[chosen]
-        inputs = everything[0].stages.shape[1]
-        shape = Shape(chosen.states, inputs, chosen.width)
-        error, options = tried.error, {"ridge": chosen.ridge}
-        everywhere = HeldOut(everything, self._burn_in)
-        step, *weights = min(
-            tried.models,
-            key=lambda row: everywhere.squares(shape, row[1:], row[0]).mean(),
-        )
-        weights = np.array(weights)
-        with tqdm(desc="train", unit="step", disable=not self._progress) as options["bar"]:
-            if not self._short and chosen.width > 0:
-                fitted, held = self._long_split(chosen.interpolation)
-                done = train(
-                    shape,
-                    weights,
-                    step,
-                    fitted,
-                    HeldOut(held, self._burn_in),
-                    plan=((_WINDOW, self._steps),),
-                    patient=True,
-                    save=self._save_final,
-                    resume=self._final,
-                    **options,
-                )
-                weights, error = done.weights, done.error
-            plan = ((_WINDOW, _POLISH),)
-            done = train(shape, weights, step, everything, None, plan=plan, **options)
-            weights = done.weights
-        self._checkpoint.end()
+    def finish(self, model: LatentODE, candidate: Candidate | None = None) -> LatentODE:
+        """Train a candidate, by default the chosen one, on the whole records; return the model."""
+        candidate = candidate or self.chosen
+        tried, pilots = self.tried[candidate], self._pilots
+        everything = pilots.records(candidate.interpolation)
+        shape = Shape(candidate.states, everything[0].stages.shape[1], candidate.width)
+        with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
+            options = {"ridge": candidate.ridge, "bar": bar}
+            error = tried.typical
+            if pilots.is_short(candidate.interpolation):
+                starts, plan = pilots.starts(candidate), pilots.plan(short=True)
+            else:
+                step, weights = tried.models[0][0], tried.models[0][1:]
+                plan = ((WINDOW, _POLISH),)
+                if candidate.width > 0:
+                    fitted, held = pilots.long_split(candidate.interpolation)
+                    done = train(
+                        shape,
+                        weights,
+                        step,
+                        fitted,
+                        HeldOut(held, pilots.burn_in),
+                        plan=((WINDOW, self._steps),),
+                        patient=True,
+                        save=self._save_final,
+                        resume=self._final,
+                        **options,
+                    )
+                    weights, error = done.weights, done.error
+                starts = [(weights, step)]
+            trained = [
+                (train(shape, weights, step, everything, None, plan=plan, **options), step)
+                for weights, step in starts
+            ]
+            done, step = min(trained, key=lambda one: one[0].error)
         return replace(
             model,
             time_scale=float(model.sample_spacing / step),
             shape=shape,
-            weights=weights,
-            interpolation=chosen.interpolation,
-            start_samples=self._burn_in,
+            weights=done.weights,
+            interpolation=candidate.interpolation,
+            start_samples=pilots.burn_in,
             noise=float(error),
-            covariance=done.projection.covariance(weights, done.firsts, error),
-            choices=self.table(),
+            covariance=done.projection.covariance(done.weights, done.firsts, error),
+            choices=self.table(candidate),
         )
 
-    def table(self) -> list[dict]:
+    def table(self, chosen: Candidate) -> list[dict]:
         """Return what was tried, with its held-out error."""
         return [
-            {**asdict(candidate), "error": tried.error, "chosen": candidate == self.chosen}
+            {
+                **asdict(candidate),
+                "error": tried.error,
+                "typical": tried.typical,
+                "chosen": candidate == chosen,
+            }
             for candidate, tried in self.tried.items()
         ]
 
     # -- interruption and resumption
 
     def _settings(self) -> dict:
-        """Return what the state depends on: what is wanted, and a fingerprint of the records."""
-        fingerprint = hashlib.sha256()
-        for record in self._records(self._wanted.interpolation or "linear"):
-            fingerprint.update(record.truth.tobytes() + record.counts.tobytes())
-            fingerprint.update(record.stages.tobytes())
+        """Return what a checkpoint must agree in."""
+        how = self._wanted.interpolation or "linear"
+        data = hashlib.sha256()
+        for record in self._pilots.records(how):
+            data.update(record.truth.tobytes() + record.counts.tobytes())
+            data.update(record.stages.tobytes())
         options = {"seed": self._seed, "steps": self._steps}
-        return {**asdict(self._wanted), **options, "data": fingerprint.hexdigest()}
+        return {**asdict(self._wanted), **options, "data": data.hexdigest()}
 
     def _save_final(self, state: dict) -> None:
         self._final = state
-        self._save()
+        if self._checkpoint.is_due:
+            self._save()
 
-    def _save(self, force: bool = False) -> None:
-        if self._checkpoint.path is None or not (force or self._checkpoint.is_due):
+    def _save(self) -> None:
+        if self._checkpoint.path is None:
             return
-        state = {"tried": [astuple(candidate) for candidate in self.tried], "final": []}
+        state = {"tried": [astuple(candidate) for candidate in self.tried]}
         for number, tried in enumerate(self.tried.values()):
             state |= {f"squares{number}": tried.squares, f"models{number}": tried.models}
-        for name, value in (self._final or {}).items():
-            state["final"].append(name)
-            state[f"final_{name}"] = value
+        state |= {f"final_{name}": value for name, value in (self._final or {}).items()}
         self._checkpoint.write(_CODE, self._settings(), state)
 
     def _restore(self) -> None:
         state = self._checkpoint.read(_CODE, self._settings())
         if state is None:
             return
-        self.tried = {
-            Candidate(*row): _Tried(state[f"squares{number}"], state[f"models{number}"])
-            for number, row in enumerate(state["tried"])
+        for number, row in enumerate(state["tried"]):
+            found = Tried(state[f"squares{number}"], state[f"models{number}"])
+            self.tried[Candidate(*row)] = found
+        final = {
+            name.removeprefix("final_"): value
+            for name, value in state.items()
+            if name.startswith("final_")
         }
-        if state["final"]:
-            self._final = {name: state[f"final_{name}"] for name in state["final"]}
+        self._final = final or None

@@ -73,10 +73,10 @@ def forecast(
     Returns
     -------
     Dataset
-        The output and the inputs over ``time``, in SI units; with a leading dimension ``run`` if
-        ``inputs`` is a sequence. A run stops where its output leaves the trained range by more
-        than half the width of it, or becomes infinite; a `ForecastWarning` says when. A single
-        forecast then ends there, among several its rest is NaN.
+        The output and the inputs over ``time``, in the model's units; with a leading dimension
+        ``run`` if ``inputs`` is a sequence. A run stops where its output leaves the trained range
+        by more than half the width of it, or becomes infinite; a `ForecastWarning` says when. A
+        single forecast then ends there, among several its rest is NaN.
 
     Raises
     ------

@@ -16,11 +16,15 @@ from threadpoolctl import threadpool_limits
 
 from spinode.errors import InputError
 from spinode.neural_ode import records as recordings
-from spinode.neural_ode.choice import Candidate, Choice
+from spinode.neural_ode.choice import Choice
 from spinode.neural_ode.latent import LatentODE
+from spinode.neural_ode.pilots import Candidate
 from spinode.neural_ode.stages import INTERPOLATIONS
 from spinode.neural_ode.state_space import Shape
 from spinode.trajectory import as_list
+
+#: Most Levenberg-Marquardt steps of the last training; the held-out pieces end most sooner.
+STEPS = 400
 
 
 def identify(
@@ -32,7 +36,7 @@ def identify(
     width: int | str = "auto",
     ridge: float | str = "auto",
     interpolation: str = "auto",
-    steps: int = 60,
+    steps: int = STEPS,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     progress: bool = True,
@@ -87,7 +91,49 @@ def identify(
     >>> model = identify(recording, output="voltage", inputs="drive")  # doctest: +SKIP
     >>> run = model.forecast(new_drive, first_samples=recording_there)  # doctest: +SKIP
     """
+    options = {"states": states, "width": width, "ridge": ridge, "interpolation": interpolation}
+    with threadpool_limits(1, "blas"):
+        model, choice = _search(records, output, inputs, options, seed, steps, checkpoint, progress)
+        learned = choice.finish(model)
+    choice.end()
+    return learned
+
+
+def linear_and_network(
+    records: xr.Dataset | Sequence[xr.Dataset],
+    *,
+    output: str,
+    inputs: str | Sequence[str],
+    states: int | str = "auto",
+    interpolation: str = "auto",
+    steps: int = STEPS,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> tuple[LatentODE, LatentODE]:
+    """Learn the best linear model and the best network, in one search.
+
+    The network's search begins with that of the linear model. Parameters as in `identify`.
+
+    Returns
+    -------
+    linear, network : LatentODE
+    """
+    options = {"states": states, "width": "auto", "ridge": "auto", "interpolation": interpolation}
+    with threadpool_limits(1, "blas"):
+        model, choice = _search(records, output, inputs, options, seed, steps, checkpoint, progress)
+        learned = choice.finish(model, choice.linear), choice.finish(model)
+    choice.end()
+    return learned
+
+
+def _search(
+    records, output, inputs, options, seed, steps, checkpoint, progress
+) -> tuple[LatentODE, Choice]:
+    """Return a model without weights, and what was found for it."""
     inputs = [inputs] if isinstance(inputs, str) else list(inputs)
+    states, width = options["states"], options["width"]
+    ridge, interpolation = options["ridge"], options["interpolation"]
     _check("states", states, 1)
     _check("width", width, 0)
     if ridge != "auto" and not (isinstance(ridge, int | float) and ridge >= 0):
@@ -119,17 +165,16 @@ def identify(
         if interpolation == "auto"
         else interpolation,
     )
-    with threadpool_limits(1, "blas"):
-        choice = Choice(
-            lambda how: [recordings.window(model, one, how) for one in records],
-            wanted,
-            seed=seed,
-            steps=steps,
-            checkpoint=checkpoint,
-            progress=progress,
-        )
-        choice.search()
-        return choice.finish(model)
+    choice = Choice(
+        lambda how: [recordings.window(model, one, how) for one in records],
+        wanted,
+        seed=seed,
+        steps=steps,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    choice.search()
+    return model, choice
 
 
 def _check(name: str, value, least: int) -> None:

@@ -49,8 +49,8 @@ class Trained:
 def ridge_of(shape: Shape, ridge: float) -> np.ndarray:
     """Return the ridge of each weight: of what leaves the neurons, and a tenth on what enters."""
     groups = shape.groups()
-    outer, inner = np.isin(groups, (1, 4)), np.isin(groups, (0, 3))
-    return ridge * (outer + _INNER * inner)
+    leaving, entering = np.isin(groups, (1, 4)), np.isin(groups, (0, 3))
+    return ridge * (leaving + _INNER * entering)
 
 
 class HeldOut:
@@ -107,6 +107,7 @@ def train(
     plan : sequence of (int, int)
         Samples in a window and most steps, of each stage.
     ridge : float
+        See `ridge_of`.
     free : array of bool, optional
         Weights to fit; by default all.
     patient : bool

@@ -88,12 +88,17 @@ class Shape:
         return self.pack(w1, wf, np.full((self.columns, self.output_width), 3), co).astype(int)
 
     def widened(
-        self, weights: np.ndarray, width: int, output_width: int, seed: int
+        self,
+        weights: np.ndarray,
+        width: int,
+        output_width: int,
+        seed: int,
+        reach: float = 1.0,
     ) -> tuple[Shape, np.ndarray]:
         """Return a shape of more neurons, and weights with which it does the same as before.
 
         What goes into a new neuron is drawn, with states and inputs of unit standard deviation in
-        mind; what comes out is zero.
+        mind, of length ``reach``: a short one bends a neuron little. What comes out is zero.
         """
         new = replace(self, width=width, output_width=output_width)
         generator = np.random.default_rng(seed)
@@ -102,8 +107,8 @@ class Shape:
         def drawn(old, neurons):
             more = neurons - old.shape[1]
             directions = generator.normal(size=(self.columns, more))
-            directions /= np.linalg.norm(directions[:-1], axis=0)
-            directions[-1] = generator.uniform(-1, 1, size=more)
+            directions *= reach / np.linalg.norm(directions[:-1], axis=0)
+            directions[-1] = generator.uniform(-reach, reach, size=more)
             return np.concatenate([old, directions], axis=1)
 
         grown = np.zeros((self.states, width - self.width))

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from threadpoolctl import threadpool_limits
 
 from spinode.neural_ode import _sensitivities
 from spinode.neural_ode.forecast import cores
@@ -201,11 +200,10 @@ class VariableProjection:
     def step_once(
         self, weights: np.ndarray, firsts: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, float] | None:
-        """Return better weights and first states, and their error; None if there are none."""
-        with threadpool_limits(1, "blas"):
-            return self._step(weights, firsts)
+        """Return better weights and first states, and their error; None if there are none.
 
-    def _step(self, weights, firsts):
+        The matrices are small: leave BLAS one thread (`threadpoolctl.threadpool_limits`).
+        """
         normal = self.normal_equations(weights, firsts)
         if normal is None:
             return None

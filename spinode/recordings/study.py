@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from spinode.errors import InputError
-from spinode.neural_ode.identification import identify
+from spinode.neural_ode.identification import linear_and_network
 from spinode.neural_ode.latent import LatentODE
 from spinode.recordings.look import Look, look
 from spinode.recordings.residuals import ResidualTest, residual_test
@@ -167,10 +167,8 @@ def learn(
         "seed": seed,
         "progress": progress,
     }
-    models = {
-        "linear": identify(learned, width=0, **options),
-        "network": identify(learned, checkpoint=checkpoint, **options),
-    }
+    linear, network = linear_and_network(learned, checkpoint=checkpoint, **options)
+    models = {"linear": linear, "network": network}
     forecasts = {
         name: [model.forecast(one, one) for one in held_out] for name, model in models.items()
     }

@@ -143,19 +143,23 @@ def pipeline(row: Row, tries: int, scratch: Path, random) -> None:
         again = subprocess.run([*dvc, "repro"], cwd=book, capture_output=True, text=True)
         tries_again = 0
         said = ""
-        while again.returncode and tries_again < 5:
+        while again.returncode and tries_again < 60:
             said = again.stderr.strip().splitlines()[-1]
             tries_again += 1
             time.sleep(1)
             again = subprocess.run([*dvc, "repro"], cwd=book, capture_output=True, text=True)
         repeated = sum(f"Running stage '{name}'" in again.stdout for name in stages)
-        made = [
-            json.loads((book / "results" / "quick" / f"{n}.json").read_text())
-            for n in ("demo", "after")
-        ]
+        made = [_metrics(book / "results" / "quick" / f"{one}.json") for one in ("demo", "after")]
         same = again.returncode == 0 and made == [{"sum": 103}, {"double": 206}]
         row.add(same, said, repeated)
         jobs.remove(book)
+
+
+def _metrics(path: Path) -> dict[str, float]:
+    """Return the numbers in a file of results, without what tells when they were made."""
+    if not path.exists():
+        return {}
+    return {name: one for name, one in json.loads(path.read_text()).items() if name != "provenance"}
 
 
 def _stages(book: Path) -> set[str]:

@@ -1,0 +1,251 @@
+"""Small trainings that candidates are compared by: pilots, on a part of the records.
+
+Each is fitted to a part of the records and simulates pieces held out of it, from a state fitted to
+their first samples, which are not scored. Short records are cut four ways, and each pilot starts
+several times, for there are many local minima; the start that fits its own part best counts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinode.neural_ode import linear, records
+from spinode.neural_ode.forecast import cores
+from spinode.neural_ode.latent_training import HeldOut, Trained, train
+from spinode.neural_ode.state_space import Shape
+from spinode.neural_ode.variable_projection import Window
+
+# Records of no more samples than this are cross-validated; of longer ones a part is held out.
+SHORT = 4000
+# Each of the folds holds out two blocks, so that a rare event rarely lies in both.
+_FOLDS, _BLOCKS, _SHORT_STARTS, _LAST_STARTS = 4, 8, 3, 5
+_LONG_BLOCKS, _LONG_EVERY = 18, 6
+_SHORTEST_BLOCK = 60
+# Of longer records, so many samples are enough to choose by.
+_PILOT, _PILOT_HELD = 16_000, 6000
+#: Samples in a window of the last training.
+WINDOW = 1000
+_SHORT_WINDOW, _STEPS, _SHORT_STEPS = 225, 25, 60
+# The length of a block (samples) whose residuals are one piece of evidence.
+_EVIDENCE = 30
+# Length of what goes into a neuron at the start: it bends little, and training bends it further.
+_REACH = 0.3
+_ORDERS = (6, 12, 24, 48, 96)
+_LINEAR_STARTS, _LINEAR_STEPS = 4, 25
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is to be chosen; None where it is open."""
+
+    states: int | None = None
+    width: int | None = None
+    ridge: float | None = None
+    interpolation: str | None = None
+
+
+@dataclass
+class Tried:
+    """How a candidate did.
+
+    Attributes
+    ----------
+    squares : array
+        Squared residuals of all held-out pieces.
+    models : array, shape (splits x starts, 1 + weights)
+        Step and weights of each.
+    """
+
+    squares: np.ndarray
+    models: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Root mean square of the residuals."""
+        return float(np.sqrt(self.squares.mean()))
+
+    @property
+    def blocks(self) -> np.ndarray:
+        """Logarithm of the root mean square of each stretch of residuals.
+
+        The mean of these is the typical error. It does not hang on the few stretches where a
+        device does what it did nowhere else, as the mean square of a short record does.
+        """
+        count = max(len(self.squares) // _EVIDENCE, 4)
+        means = [part.mean() for part in np.array_split(self.squares, count)]
+        return np.log(np.maximum(means, 1e-300)) / 2
+
+    @property
+    def typical(self) -> float:
+        """The typical error, of `blocks`."""
+        return float(np.exp(self.blocks.mean()))
+
+
+class Pilots:
+    """The splits of the records, and the pilots trained on them.
+
+    Parameters
+    ----------
+    windows : callable
+        Gives the records, a list of Window, for an interpolation.
+    seed : int
+        Of the weights into new neurons.
+    """
+
+    def __init__(self, windows: Callable[[str], list[Window]], seed: int):
+        self._windows, self._seed = windows, seed
+        self._cache: dict[str, list[Window]] = {}
+        self._arx: dict[tuple, list] = {}
+        self._linear: dict[tuple, tuple] = {}
+        #: Samples that a start is fitted to, and how long the device remembers.
+        self.burn_in = self.lasting = 50
+
+    def records(self, interpolation: str) -> list[Window]:
+        """Return the whole records."""
+        if interpolation not in self._cache:
+            self._cache[interpolation] = self._windows(interpolation)
+        return self._cache[interpolation]
+
+    def is_short(self, interpolation: str) -> bool:
+        """Return whether the records are cross-validated."""
+        return sum(len(record) for record in self.records(interpolation)) <= SHORT
+
+    def long_split(self, interpolation: str) -> tuple[list[Window], list[Window]]:
+        """Return what is fitted and what is held out of long records."""
+        data = self.records(interpolation)
+        return records.hold_out(data, _LONG_BLOCKS, _LONG_EVERY, _LONG_EVERY // 2)
+
+    def splits(self, interpolation: str) -> list[tuple[list[Window], list[Window]]]:
+        """Return pairs of what pilots are fitted to and what they are scored on."""
+        if self.is_short(interpolation):
+            data = self.records(interpolation)
+            shortest = min(len(record) for record in data)
+            blocks = _BLOCKS if shortest >= _BLOCKS * _SHORTEST_BLOCK else _FOLDS
+            return [records.hold_out(data, blocks, _FOLDS, first) for first in range(_FOLDS)]
+        fitted, held = self.long_split(interpolation)
+        pieces = max(WINDOW, 4 * self.burn_in)
+        return [
+            (records.thinned(fitted, WINDOW, _PILOT), records.thinned(held, pieces, _PILOT_HELD))
+        ]
+
+    def linear_model(
+        self, states: int, interpolation: str, split: int | None
+    ) -> tuple[Shape, np.ndarray, float]:
+        """Return shape, weights and step of the best linear model of a split, or of everything."""
+        key = (states, interpolation, split)
+        if key not in self._linear:
+            fitted = self.records(interpolation)
+            if split is not None:
+                fitted = self.splits(interpolation)[split][0]
+            if key[1:] not in self._arx:
+                longest = max(len(record) for record in fitted)
+                inputs = fitted[0].stages.shape[1]
+                orders = [o for o in _ORDERS if o * (1 + inputs) * 4 < longest] or [2]
+                self._arx[key[1:]] = linear.arx(fitted, orders)
+            shape, starts = linear.initial(fitted, states, self._arx[key[1:]], feedthrough=True)
+            plan = ((WINDOW, _LINEAR_STEPS),)
+            trials = [
+                train(shape, w, 1.0, fitted, None, plan=plan, ridge=0.0)
+                for w in starts[:_LINEAR_STARTS]
+            ]
+            done = min(trials, key=lambda one: one.error)
+            self._linear[key] = linear.retimed(shape, done.weights)
+        return self._linear[key]
+
+    def remember(self, candidate: Candidate) -> None:
+        """Set burn-in and memory from the slowest mode of a linear model."""
+        shape, weights, step = self.linear_model(candidate.states, candidate.interpolation, 0)
+        slope = shape.unpack(weights)[1][:, : shape.states]
+        slowest = np.abs(np.linalg.eigvals(slope).real).min() * step
+        shortest = min(len(h) for _, held in self.splits(candidate.interpolation) for h in held)
+        self.lasting = 3 / max(slowest, 1e-4)
+        self.burn_in = int(np.clip(self.lasting, 30, max(shortest // 4, 10)))
+
+    def linear_pilot(self, candidate: Candidate) -> Tried:
+        """Return the best linear model of each split."""
+        squares, models = [], []
+        for number, (_, held) in enumerate(self.splits(candidate.interpolation)):
+            shape, weights, step = self.linear_model(
+                candidate.states, candidate.interpolation, number
+            )
+            squares.append(HeldOut(held, self.burn_in).squares(shape, weights, step))
+            models.append(np.append(step, weights))
+        return Tried(np.concatenate(squares), np.stack(models))
+
+    def pilot(self, candidate: Candidate, before: tuple[Candidate, Tried] | None) -> Tried:
+        """Train a candidate on each split, from each start.
+
+        Parameters
+        ----------
+        candidate : Candidate
+        before : (Candidate, Tried), optional
+            A pilot of as many states to go on from, with no more neurons. Left out, the best
+            linear models are gone on from.
+        """
+        how = candidate.interpolation
+        splits, short = self.splits(how), self.is_short(how)
+        starts = _SHORT_STARTS if short else 1
+        plan = self.plan(short)
+        if before is not None:
+            plan = plan[-1:] if short else ((WINDOW, _STEPS),)
+        inputs = self.records(how)[0].stages.shape[1]
+
+        def one(number: int, start: int) -> tuple[Trained, float]:
+            fitted, held = splits[number]
+            if before is None:
+                shape, weights, step = self.linear_model(candidate.states, how, number)
+            else:
+                step, *weights = before[1].models[number * starts + start]
+                shape = Shape(candidate.states, inputs, before[0].width)
+            shape, weights = self._widened(shape, np.array(weights), candidate, start)
+            scored = HeldOut(held, self.burn_in)
+            done = train(
+                shape, weights, step, fitted, None if short else scored,
+                plan=plan, ridge=candidate.ridge,
+            )  # fmt: skip
+            if short:
+                done.squares.append(scored.squares(shape, done.weights, step))
+            return done, step
+
+        if before is None:
+            for number in range(len(splits)):
+                self.linear_model(candidate.states, how, number)
+        jobs = list(itertools.product(range(len(splits)), range(starts)))
+        with ThreadPoolExecutor(min(cores(), len(jobs))) as pool:
+            done = list(pool.map(lambda job: one(*job), jobs))
+        best = [
+            min(done[first : first + starts], key=lambda one: one[0].error)[0]
+            for first in range(0, len(done), starts)
+        ]
+        squares = [min(one.squares, key=np.mean) for one in best]
+        models = [np.append(step, one.weights) for one, step in done]
+        return Tried(np.concatenate(squares), np.stack(models))
+
+    def starts(self, candidate: Candidate) -> list[tuple[np.ndarray, float]]:
+        """Return weights and steps of all starts of a short record's last training."""
+        shape, weights, step = self.linear_model(candidate.states, candidate.interpolation, None)
+        if candidate.width == 0:
+            return [(weights, step)]
+        return [
+            (self._widened(shape, weights, candidate, start)[1], step)
+            for start in range(_LAST_STARTS)
+        ]
+
+    def _widened(
+        self, shape: Shape, weights: np.ndarray, candidate: Candidate, start: int
+    ) -> tuple[Shape, np.ndarray]:
+        return shape.widened(weights, candidate.width, 0, self._seed + 1000 * start, _REACH)
+
+    def plan(self, short: bool) -> tuple[tuple[int, int], ...]:
+        """Return windows and steps of a training that begins with a linear model."""
+        # A window must be long enough that its first state does not explain it.
+        length = max(4 * self.lasting, _SHORT_WINDOW)
+        last = _SHORT_STEPS if short else _STEPS
+        if length <= WINDOW / 2:
+            return ((int(length), _STEPS), (WINDOW, last))
+        return ((WINDOW, _STEPS + last),)
