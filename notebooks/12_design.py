@@ -92,9 +92,9 @@ twin = load_model(shipped) if shipped else SpinODE.load(out.input("mackey_glass/
 # Predict $x(n + H)$ of the Mackey-Glass series, as in Fig. 3. The search has a series of its own,
 # cut into points to settle, points to train the readout on, and points to choose by. It never sees
 # the series of the verdict. Those are short, as micromagnetics is slow: with 51 weights from little
-# more than a hundred points, every error is larger than in Fig. 3. That is so for all alike, but with
-# still fewer it would not be: a design has states that differ more, and a readout of 51 weights
-# learned from 54 points overfits them, so that the order turned round in a trial with 90 points.
+# more than a hundred points, every error is larger than in Fig. 3. That is so for all alike. With
+# still fewer it would not be: a readout of 51 weights learned from 54 points overfits the richer
+# states of a design, so that the order turned round in a trial with 90 points.
 
 
 # %%
