@@ -313,7 +313,7 @@ def test_bad_designs_and_problems(twin, problem, tmp_path):
         Design(ones, ones, ones, moment=20e-12)
     with pytest.raises(InputError, match="hold must be a positive number"):
         Design(ones, ones, ones, hold=0.0)
-    with pytest.raises(InputError, match="hold of 7e-12 s is no multiple"):
+    with pytest.raises(InputError, match="hold of 7e-12 s is not a multiple"):
         ask_twin(twin, Design(ones, ones, ones, hold=7e-12), problem.standardized)
     with pytest.raises(InputError, match="leave none to judge by"):
         Problem(problem.task, 100, 200)

@@ -185,7 +185,7 @@ def test_missing_dependency_is_named(book):
     ("cell", "message"),
     [
         ("x = [i for i in range(3)]", "name = literal"),
-        ("x = ", "line 1 of the parameters cell is no Python"),
+        ("x = ", "line 1 of the parameters cell is not Python"),
         ("", "0 cells tagged 'parameters'"),
     ],
 )
