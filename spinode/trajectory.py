@@ -194,7 +194,7 @@ def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None)
 def alive(dataset: xr.Dataset, until: float | None = None) -> xr.Dataset:
     """Return a trajectory that may serve as a reference: no skyrmion was lost in it.
 
-    What a magnet does after that is not the motion of a skyrmion; an error against it means nothing.
+    What a magnet does after that is not the motion of a skyrmion; its error means nothing.
     A simulation says by the attribute ``annihilation`` when one was lost (s); who wants the rest
     all the same deletes that attribute.
 
