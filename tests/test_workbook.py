@@ -314,7 +314,8 @@ def test_two_runs_at_once_of_one_notebook(book):
     """The second says so and touches nothing; a run that was killed leaves no lock behind."""
     waits = NOTEBOOK.replace("print(", "import time\n\nprint(").replace(
         "assert count",
-        'open("begun", "w").close()\nwhile not open("begun").read():\n    time.sleep(0.1)\n'
+        "from pathlib import Path\n"
+        'Path("begun").touch()\nwhile not Path("go").exists():\n    time.sleep(0.1)\n'
         "assert count",
     )
     (book / "notebooks" / "01_demo.py").write_text(waits)
@@ -330,7 +331,7 @@ def test_two_runs_at_once_of_one_notebook(book):
     assert len(second.stderr.splitlines()) == 1
     first.kill()
     first.wait()
-    (book / "begun").write_text("go")
+    (book / "go").touch()
     done = spinode("run", "demo", "-p", "step", "2")
     assert done.returncode == 0, done.stderr
     assert json.loads((book / "results" / "quick" / "demo.json").read_text())["step"] == 2.0
