@@ -374,7 +374,7 @@ def test_broken_recordings_are_refused_in_one_sentence(tmp_path, fault):
 
 def test_unreadable_recordings_are_refused(tmp_path):
     path = tmp_path / "Cochlear.mat"
-    with pytest.raises(InputError, match="no readable MATLAB"):
+    with pytest.raises(InputError, match="not a readable MATLAB"):
         read_session(path)
     path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(512))
     with pytest.raises(InputError, match=r"'-v7'"):

@@ -128,7 +128,7 @@ def test_an_interrupt_ends_the_kernel_and_says_so_in_one_line(book):
         (["fetch", "papers", "--list"], "nothing called 'papers' can be fetched"),
         (["fetch"], "say what to fetch"),
         (["fetch", "paper", "--from", "nowhere"], "no folder nowhere"),
-        (["check"], "no git repository"),
+        (["check"], "not a git repository"),
         (["mx3", "one_skyrmon"], "no run 'one_skyrmon'; did you mean 'one_skyrmion'"),
         (["import-mumax3", "nowhere"], "nowhere holds 0 MuMax3 tables"),
     ],
