@@ -149,7 +149,7 @@ loss.to_csv(out.results / "training_loss.csv")
 # Each model now starts from its first $k$ samples at 7.5 ns and gets nothing more but the drive. It
 # runs through the training stretch and on into time it never saw, up to 107.5 ns. (At about 113 ns
 # the skyrmion of the published run is annihilated; nothing after that is one skyrmion's motion.)
-# Errors are told over as many samples as were trained on, as the median of the seeds, beside those
+# Errors are given over as many samples as were trained on, as the median of the seeds, beside those
 # of the worst 500 samples in a row. The authors' own weights, where they were fetched, go through
 # the same code.
 

@@ -71,7 +71,7 @@ def load(path: str | Path) -> xr.Dataset:
     Raises
     ------
     InputError
-        If there is no such file, or it is no netCDF file or a damaged one.
+        If there is no such file, or it is not a netCDF file or a damaged one.
     """
     path = Path(path)
     if not path.exists():
@@ -84,7 +84,7 @@ def load(path: str | Path) -> xr.Dataset:
         return xr.load_dataset(path, engine="h5netcdf")
     except Exception as error:  # a damaged file can make the library say anything
         said = " ".join(str(error).split()).strip("'")
-        raise InputError(f"{path} is no readable netCDF file: {said}.") from None
+        raise InputError(f"{path} is not a readable netCDF file: {said}.") from None
 
 
 # --- what a neural ODE trains on ------------------------------------------------------------
@@ -180,7 +180,9 @@ def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None)
         values = np.moveaxis(variable.values, variable.dims.index("time"), 0)
         if not np.isfinite(values).all():
             bad = time[np.flatnonzero(~np.isfinite(values.reshape(len(time), -1)).all(axis=1))[0]]
-            raise InputError(f"{name} is no finite number at {bad:g} s; cut the trajectory there.")
+            raise InputError(
+                f"{name} is not a finite number at {bad:g} s; cut the trajectory there."
+            )
         resampled = values[before] if _held(values) else CubicSpline(time, values)(grid)
         others = [dimension for dimension in variable.dims if dimension != "time"]
         variables[name] = (["time", *others], resampled, variable.attrs)
@@ -192,7 +194,7 @@ def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None)
 def alive(dataset: xr.Dataset, until: float | None = None) -> xr.Dataset:
     """Return a trajectory that may serve as a reference: no skyrmion was lost in it.
 
-    What a magnet does after that is no skyrmion's motion, and no error against it means anything.
+    What a magnet does after that is not the motion of a skyrmion; its error means nothing.
     A simulation says by the attribute ``annihilation`` when one was lost (s); who wants the rest
     all the same deletes that attribute.
 

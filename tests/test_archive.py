@@ -72,5 +72,5 @@ def test_what_cannot_be_packed_or_checked_is_said(book):
     with pytest.raises(InputError, match="there is no archive"):
         archive.verify("none.zip")
     (book / "text.zip").write_text("no archive")
-    with pytest.raises(InputError, match="no archive of a profile"):
+    with pytest.raises(InputError, match="not an archive of a profile"):
         archive.verify("text.zip")

@@ -194,7 +194,7 @@ def test_a_study_of_something_else_is_refused(twin, problem, study):
         search.search(SPACE, replace(problem, ridge=1e-3), twin, path, trials=30)
     path = path.with_name("no_journal")
     path.write_text("something else\n")
-    with pytest.raises(InputError, match="no journal of a study"):
+    with pytest.raises(InputError, match="not a journal of a study"):
         search.search(SPACE, problem, twin, path, trials=30)
 
 
@@ -209,7 +209,7 @@ def test_designs_that_cannot_be_judged_are_told(twin, problem, tmp_path):
     broken = replace(problem, task=task)
     with (
         np.errstate(over="ignore", invalid="ignore"),
-        pytest.raises(SpinodeError, match="no number to search"),
+        pytest.raises(SpinodeError, match="not a number to search"),
     ):
         search.search(SPACE, broken, twin, tmp_path / "broken", trials=2)
 
@@ -313,7 +313,7 @@ def test_bad_designs_and_problems(twin, problem, tmp_path):
         Design(ones, ones, ones, moment=20e-12)
     with pytest.raises(InputError, match="hold must be a positive number"):
         Design(ones, ones, ones, hold=0.0)
-    with pytest.raises(InputError, match="hold of 7e-12 s is no multiple"):
+    with pytest.raises(InputError, match="hold of 7e-12 s is not a multiple"):
         ask_twin(twin, Design(ones, ones, ones, hold=7e-12), problem.standardized)
     with pytest.raises(InputError, match="leave none to judge by"):
         Problem(problem.task, 100, 200)

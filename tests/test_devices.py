@@ -18,7 +18,7 @@ from spinode.errors import InputError
         ({"alpha": 0.0}, "check its unit"),
         ({"diameter": float("nan")}, "check its unit"),
         ({"cell": 8e-9}, "too coarse"),
-        ({"diameter": "80 nm"}, "'80 nm' is no number; give it in m"),
+        ({"diameter": "80 nm"}, "'80 nm' is not a number; give it in m"),
         ({"skyrmions": ((30e-9, 0.0),)}, "leaves the disk"),
         ({"skyrmions": ((float("nan"), 0.0),)}, "leaves the disk"),
         ({"skyrmions": (0.0, 0.0)}, "pairs"),

@@ -102,10 +102,10 @@ def test_mackey_glass_is_scaled_to_the_papers_minimum(trained, minimum):
         (lambda: RandomSine(amplitude=2e11), "check its unit"),
         (lambda: RandomSine(frequency=-1.0), "positive"),
         (lambda: RandomSine(frequency="4 GHz"), "positive number"),
-        (lambda: RandomSine(offset="8e5"), "'8e5' is no number"),
+        (lambda: RandomSine(offset="8e5"), "'8e5' is not a number"),
         (lambda: RandomSine(periods=2.5), "whole number"),
         (lambda: RandomSine(periods=2, start=-700), "not negative"),
-        (lambda: HeldSequence("abc"), "are no numbers"),
+        (lambda: HeldSequence("abc"), "are not numbers"),
         (lambda: RandomSinePair(RandomSine(), RandomSine()), "both drive Ku"),
         (
             lambda: RandomSinePair(

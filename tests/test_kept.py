@@ -61,5 +61,5 @@ def test_a_twin_gives_the_states_of_its_forecast():
     assert twin_states(model, 20 * masked) is None
     with pytest.raises(InputError, match="one row a point"):
         twin_states(model, masked.ravel())
-    with pytest.raises(InputError, match="no multiple"):
+    with pytest.raises(InputError, match="not a multiple"):
         twin_states(model, masked, hold=7e-12)

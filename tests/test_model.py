@@ -123,5 +123,5 @@ def test_checkpoint_with_the_wrong_inputs(paper_data, tmp_path):
     with pytest.raises(InputError, match="6 input columns for k = 2"):
         import_checkpoint(path, MZ, (KU,), **TIMES)
     torch.save({"weights": 1}, tmp_path / "other.pkl")
-    with pytest.raises(InputError, match="no checkpoint"):
+    with pytest.raises(InputError, match="not a checkpoint"):
         import_checkpoint(tmp_path / "other.pkl", MZ, (KU,), **TIMES)

@@ -287,7 +287,7 @@ def test_what_is_available_and_why_not(stand_in, monkeypatch, tmp_path):
     monkeypatch.setenv("STAND_IN", "no gpu")
     assert "no NVIDIA GPU" in available_engines()[0].detail
     monkeypatch.setenv("SPINODE_MUMAX3", str(tmp_path / "nowhere"))
-    assert "no executable file" in available_engines()[0].detail
+    assert "not an executable file" in available_engines()[0].detail
     monkeypatch.delenv("SPINODE_MUMAX3")
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert "not installed" in available_engines()[0].detail

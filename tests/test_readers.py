@@ -257,7 +257,7 @@ def test_nothing_is_invented():
         resample(recording(gap), 5e-12)
     broken = recording(TIME)
     broken.mz[5] = np.nan
-    with pytest.raises(InputError, match=r"mz is no finite number at 2\.5e-11 s"):
+    with pytest.raises(InputError, match=r"mz is not a finite number at 2\.5e-11 s"):
         resample(broken, 5e-12)
     twice = TIME.copy()
     twice[6] = twice[5]

@@ -134,7 +134,7 @@ def test_bad_recordings_are_refused_by_name(copied, rate, samples, words):
 
 def test_what_is_no_wav_file_is_refused(copied):
     (copied / "recordings" / "3_lucas_5.wav").write_bytes(b"not a recording")
-    with pytest.raises(InputError, match=r"3_lucas_5\.wav is no readable WAV"):
+    with pytest.raises(InputError, match=r"3_lucas_5\.wav is not a readable WAV"):
         corpora.free_spoken_digits(copied)
 
 
@@ -166,7 +166,7 @@ BROKEN_WAV = {
 def test_broken_wav_files_are_refused_in_one_sentence(tmp_path, fault):
     path = tmp_path / "seven.wav"
     path.write_bytes(BROKEN_WAV[fault])
-    with pytest.raises(InputError, match=r"seven\.wav is no readable WAV file") as told:
+    with pytest.raises(InputError, match=r"seven\.wav is not a readable WAV file") as told:
         corpora.read_wav(path, 8000)
     assert "\n" not in str(told.value)
 
@@ -367,14 +367,14 @@ BROKEN_MAT = ["text", "cells in a cell", "complex", "a bit", "empty", "cut in he
 def test_broken_recordings_are_refused_in_one_sentence(tmp_path, fault):
     path = tmp_path / "Cochlear.mat"
     damaged_mat(path, fault)
-    with pytest.raises(InputError, match=r"Cochlear\.mat is no readable MATLAB file") as told:
+    with pytest.raises(InputError, match=r"Cochlear\.mat is not a readable MATLAB file") as told:
         read_session(path)
     assert "\n" not in str(told.value)
 
 
 def test_unreadable_recordings_are_refused(tmp_path):
     path = tmp_path / "Cochlear.mat"
-    with pytest.raises(InputError, match="no readable MATLAB"):
+    with pytest.raises(InputError, match="not a readable MATLAB"):
         read_session(path)
     path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(512))
     with pytest.raises(InputError, match=r"'-v7'"):

@@ -109,7 +109,7 @@ def test_ovf_cut_short_or_damaged(tmp_path):
     with pytest.raises(InputError, match=r"is damaged \(.*O\.0"):
         read_ovf(path)
     path.write_text("# OOMMF OVF 1.0\n")
-    with pytest.raises(InputError, match=r"no OVF 1\.0 or 2\.0"):
+    with pytest.raises(InputError, match=r"not an OVF 1\.0 or 2\.0"):
         read_ovf(path)
 
 
@@ -130,7 +130,7 @@ def test_unwritable_folder_and_unreadable_file(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write"):
         trajectory.save(sine(), tmp_path / "file" / "sine.nc")
-    with pytest.raises(InputError, match="no readable netCDF"):
+    with pytest.raises(InputError, match="not a readable netCDF"):
         trajectory.load(tmp_path / "file")
     with pytest.raises(InputError, match="no trajectory"):
         trajectory.load(tmp_path / "nowhere.nc")

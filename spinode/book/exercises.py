@@ -102,7 +102,7 @@ def check(exercise: str, answer: float | None) -> None:
     Raises
     ------
     InputError
-        If there is no such exercise, or the answer is no number.
+        If there is no such exercise, or the answer is not a number.
     """
     if exercise not in EXERCISES:
         raise InputError(f"there is no exercise {exercise!r}; there is {', '.join(EXERCISES)}.")

@@ -28,7 +28,7 @@ _LAYOUTS = ("GridPlot", "GridBox", "Figure")
 
 
 def plot_html(output: str, fallback: str) -> str | None:
-    """Return the book's HTML for a notebook's output, or None if that is no Bokeh plot.
+    """Return the book's HTML for a notebook's output, or None if that is not a Bokeh plot.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def ask_twin(model: SpinODE, design: Design, standardized: np.ndarray) -> Answer
     Raises
     ------
     InputError
-        If hold or moment is no multiple of the model's samples.
+        If hold or moment is not a multiple of the model's samples.
     LeftRange
         If the forecast left the trained range far behind.
     """
@@ -130,7 +130,7 @@ def samples_of(design: Design, spacing: float) -> tuple[int, int]:
     Raises
     ------
     InputError
-        If one is no multiple of it.
+        If one is not a multiple of it.
     """
     counts = []
     for name in ("hold", "moment"):
@@ -138,7 +138,7 @@ def samples_of(design: Design, spacing: float) -> tuple[int, int]:
         count = round(value / spacing)
         if abs(count * spacing - value) > 1e-6 * spacing or (name == "hold" and count < 1):
             raise InputError(
-                f"a {name} of {value:g} s is no multiple of the model's samples of {spacing:g} s."
+                f"a {name} of {value:g} s is not a multiple of the model's spacing, {spacing:g} s."
             )
         counts.append(count)
     return counts[0], counts[1]

@@ -162,7 +162,9 @@ def search(
                 raise optuna.TrialPruned from None
             loss = cut.loss(answer.states) + PENALTY * answer.excess
             if not np.isfinite(loss):
-                trial.set_user_attr("reason", f"the loss is {loss}, which is no number to search.")
+                trial.set_user_attr(
+                    "reason", f"the loss is {loss}, which is not a number to search."
+                )
                 raise optuna.TrialPruned
             if number < len(cuts) - 1:
                 trial.report(loss, number)
@@ -257,7 +259,7 @@ def _open(optuna, path: Path, identity: str, seed: int):
             load_if_exists=True,
         )
     except (ValueError, KeyError, AttributeError, TypeError):
-        raise InputError(f"{path} is no journal of a study; name another file.") from None
+        raise InputError(f"{path} is not a journal of a study; name another file.") from None
     known = study.user_attrs.get("asked")
     if known is None and not study.trials:
         study.set_user_attr("asked", identity)

@@ -84,7 +84,7 @@ class SkyrmionDisk:
             value = getattr(self, name)
             if not isinstance(value, Real):
                 raise InputError(
-                    f"SkyrmionDisk: {name} = {value!r} is no number; give it in {unit}."
+                    f"SkyrmionDisk: {name} = {value!r} is not a number; give it in {unit}."
                 )
             if not low <= value <= high:
                 raise InputError(

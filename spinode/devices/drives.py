@@ -48,7 +48,7 @@ def _check_input(where: str, name: str, *values: float) -> None:
     unit, _ = VARIABLES[name]
     for value in values:
         if not isinstance(value, Real):
-            raise InputError(f"{where}: {name} = {value!r} is no number; give it in {unit}.")
+            raise InputError(f"{where}: {name} = {value!r} is not a number; give it in {unit}.")
         if not abs(value) <= _LARGEST[name]:
             raise InputError(
                 f"{where}: {name} = {value:g} {unit} exceeds {_LARGEST[name]:g} {unit}; "
@@ -67,7 +67,7 @@ def _numbers(where: str, values) -> tuple[float, ...]:
     try:
         return tuple(np.asarray(values, dtype=float).ravel().tolist())
     except (TypeError, ValueError):
-        raise InputError(f"{where}: {values!r} are no numbers.") from None
+        raise InputError(f"{where}: {values!r} are not numbers.") from None
 
 
 def _step_index(time: np.ndarray, step: float, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a Spin-Neural ODE is told about a device: its units, its sampling, and what it learns from.
+"""What a Spin-Neural ODE must know about a device: units, sampling, and what it learns from.
 
 Each device of the paper has one `Learning` (``ONE_SKYRMION.learning``, ``OSCILLATOR`` here), so
 that no notebook types its numbers:

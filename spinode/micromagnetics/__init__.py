@@ -76,9 +76,11 @@ def simulate(
     >>> trajectory = simulate(run.device, run.drive, duration=1e-9)  # doctest: +SKIP
     """
     if not isinstance(device, SkyrmionDisk):
-        raise InputError(f"simulate: {device!r:.80} is no SkyrmionDisk; see spinode.devices.disks.")
+        raise InputError(
+            f"simulate: {device!r:.80} is not a SkyrmionDisk; see spinode.devices.disks."
+        )
     if not hasattr(drive, "sample"):
-        raise InputError(f"simulate: {drive!r:.80} is no drive; see spinode.devices.drives.")
+        raise InputError(f"simulate: {drive!r:.80} is not a drive; see spinode.devices.drives.")
     if engine == "auto":
         engine = next(one.engine for one in available_engines() if one.available)
     if engine not in _ENGINES:

@@ -46,7 +46,9 @@ def read_ovf(path: str | Path) -> xr.DataArray:
     raw = path.read_bytes()
     begin = _BEGIN_DATA.search(raw)
     if version is None or begin is None:
-        raise InputError(f"{path} is no OVF 1.0 or 2.0 file with a data section; export it again.")
+        raise InputError(
+            f"{path} is not an OVF 1.0 or 2.0 file with a data section; export it again."
+        )
     header, description = _header(raw[: begin.start()])
     if header.get("meshtype", "rectangular").lower() != "rectangular":
         raise InputError(f"{path}: a mesh of type {header['meshtype']!r}; save a rectangular one.")

@@ -43,7 +43,9 @@ def executable() -> str:
     if found:
         return found
     if named:
-        raise InputError(f"SPINODE_MUMAX3 is {named!r}, which is no executable file; correct it.")
+        raise InputError(
+            f"SPINODE_MUMAX3 is {named!r}, which is not an executable file; correct it."
+        )
     raise InputError(
         "MuMax3 is not installed here: put mumax3 on PATH, name it in SPINODE_MUMAX3, or use "
         "engine='embedded'."
@@ -184,10 +186,10 @@ _KNOWN = (
 def explain(code: int, log: str) -> SpinodeError:
     """Return the error that MuMax3's output tells of, in one sentence."""
     lines = [line.strip(" /*\t\r") for line in log.splitlines() if line.strip(" /*\t\r")]
-    # Go prints a panic, then the stack: what comes after the first of these is no message.
+    # Go prints a panic, then the stack: what comes after the first of these is not a message.
     stack = next((n for n, line in enumerate(lines) if re.match(r"goroutine \d+", line)), None)
     lines = lines[:stack]
-    # MuMax3 echoes what it executes: a word of the script is no message of its.
+    # MuMax3 echoes what it executes: a word of the script is not an error.
     told = [_without_sources(line) for line in lines]
     for pattern, sentence in _KNOWN:
         for line in told:

@@ -44,8 +44,8 @@ class Plan:
         Raises
         ------
         InputError
-            When a time is no number, the drive is shorter than the run, or a time is no multiple
-            of the spacing.
+            When a time is not a number or not a multiple of the spacing, or the drive is shorter
+            than the run.
         """
         times = {"spacing": spacing, "duration": duration, "snapshots": snapshots}
         for name, value in times.items():
@@ -66,7 +66,7 @@ class Plan:
                 count = value / spacing
                 if count < 0.5 or abs(count - round(count)) > 1e-6 * max(count, 1):
                     raise InputError(
-                        f"simulate: {name} of {value:g} s is no multiple of the spacing of "
+                        f"simulate: {name} of {value:g} s is not a multiple of the spacing of "
                         f"{spacing:g} s; {max(round(count), 1) * spacing:g} s would be."
                     )
         return cls(spacing, duration, 0 if snapshots is None else round(snapshots / spacing))

@@ -155,7 +155,7 @@ def _block(path: Path, lines: list[str], start: int, stop: int, width: int) -> n
     if not block:
         return np.empty((0, width))
     try:
-        with warnings.catch_warnings(action="ignore"):  # an empty block is told of below
+        with warnings.catch_warnings(action="ignore"):  # an empty block is refused below
             values = np.loadtxt(block, delimiter="\t", ndmin=2, comments=None)
     except ValueError:
         values = np.empty((0, 0))

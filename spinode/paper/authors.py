@@ -197,7 +197,7 @@ def fetch(
     Raises
     ------
     InputError
-        If ``source`` is no folder.
+        If ``source`` is not a folder.
     SpinodeError
         If the server cannot be reached; files fetched before stay.
     """

@@ -52,7 +52,7 @@ class PublishedModel:
         Raises
         ------
         InputError
-            If the file was not fetched, or is no such checkpoint.
+            If the file was not fetched, or is not such a checkpoint.
         """
         path = locate(self.path)
         if path is None:
@@ -116,7 +116,7 @@ def import_checkpoint(
     Raises
     ------
     InputError
-        If the file is no such checkpoint, or its shapes do not fit the number of inputs.
+        If the file is not such a checkpoint, or its shapes do not fit the number of inputs.
     """
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")["model_state_dict"]
@@ -125,12 +125,12 @@ def import_checkpoint(
         raise InputError(f"cannot read {path}: {error.strerror or error}.") from None
     except KeyError as error:
         raise InputError(
-            f"{path} is no checkpoint of the authors' scripts: it lacks {error}."
+            f"{path} is not a checkpoint of the authors' scripts: it lacks {error}."
         ) from None
     except (RuntimeError, EOFError, IndexError, TypeError, struct.error, pickle.UnpicklingError):
         # PyTorch's own words advise to unpickle it without weights_only: never do that.
         raise InputError(
-            f"{path} is no checkpoint of the authors' scripts, or a damaged one; fetch it again."
+            f"{path} is not a checkpoint of the authors' scripts, or a damaged one; fetch it again."
         ) from None
     first, last = layers[0][0], layers[2][0]
     k, width = last.shape

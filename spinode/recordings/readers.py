@@ -144,7 +144,7 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
 
 
 def _text(path: Path, head: str) -> dict[str, np.ndarray]:
-    """Read a table with a header line; a field that is no number is missing."""
+    """Read a table with a header line; a field that is not a number is missing."""
     import pandas as pd
 
     if head.startswith("# t (s)"):

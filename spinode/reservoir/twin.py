@@ -48,7 +48,7 @@ def twin_states(
     every = round(hold / model.sample_spacing)
     if every < 1 or abs(every * model.sample_spacing - hold) > 1e-6 * hold:
         raise InputError(
-            f"a hold of {hold:g} s is no multiple of the model's samples of "
+            f"a hold of {hold:g} s is not a multiple of the model's samples of "
             f"{model.sample_spacing:g} s."
         )
     if drive is None:

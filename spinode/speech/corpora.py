@@ -143,7 +143,7 @@ def read_wav(path: Path, rate: int) -> np.ndarray:
     Raises
     ------
     InputError
-        If it is no such file, or cut short, or silent, or clipped.
+        If it is not such a file, or cut short, or silent, or clipped.
     """
     try:
         with warnings.catch_warnings():
@@ -157,7 +157,7 @@ def read_wav(path: Path, rate: int) -> np.ndarray:
     except Exception:
         # A broken header leads SciPy into errors of any kind (scipy#16698), whose words say little.
         raise InputError(
-            f"{path} is no readable WAV file: its header is damaged or it is cut short; "
+            f"{path} is not a readable WAV file: its header is damaged or it is cut short; "
             "export it again as 16-bit PCM."
         ) from None
     if found != rate:

@@ -331,11 +331,11 @@ def read_session(path: Path) -> Session:
             f"{path} is a MATLAB 7.3 file; save it again in MATLAB with the option '-v7'."
         ) from None
     except FileNotFoundError:
-        raise InputError(f"{path} is no readable MATLAB file: it is not there.") from None
+        raise InputError(f"{path} is not a readable MATLAB file: it is not there.") from None
     except Exception:
         # A damaged file leads SciPy into errors of any kind, whose words say little.
         raise InputError(
-            f"{path} is no readable MATLAB file: it is damaged, cut short, or something else; "
+            f"{path} is not a readable MATLAB file: it is damaged, cut short, or something else; "
             "fetch it again."
         ) from None
     cells = []
@@ -374,7 +374,7 @@ def _numbers(array: np.ndarray, name: str, path: Path) -> np.ndarray:
         cell = np.asarray(array[index])
         if cell.dtype.kind not in "fiu":
             raise InputError(
-                f"{path} is no readable MATLAB file: cell {index} of {name} holds "
+                f"{path} is not a readable MATLAB file: cell {index} of {name} holds "
                 f"{_KINDS.get(cell.dtype.kind, cell.dtype)}, not real numbers."
             )
         numbers[index] = cell.astype(float)

@@ -163,7 +163,7 @@ class Turns:
         Raises
         ------
         InputError
-            If a finished point has no such metric, or it is no number.
+            If a finished point has no such metric, or it is not a number.
         """
         room = min(max(workers, 1) - len(busy), self._most - len(self.taken))
         if room <= 0:

@@ -18,7 +18,7 @@ _METADATA = "ro-crate-metadata.json"
 _PAPER = "https://doi.org/10.1038/s41467-022-28571-7"
 _LICENSE = "https://spdx.org/licenses/MIT"
 
-# What of a profile is packed, relative to the workbook, and what a reader is told it is.
+# What of a profile is packed, relative to the workbook, and what each is, in words.
 _PARTS = {
     "results/{profile}": "numbers, as the notebooks measured them",
     "figures/{profile}": "figures, as the notebooks drew them",
@@ -107,7 +107,7 @@ def verify(path: str | Path) -> int:
     Raises
     ------
     InputError
-        If it is no such archive, or for the first file that is missing, changed or not listed.
+        If it is not such an archive, or for the first file that is missing, changed or not listed.
     """
     try:
         with zipfile.ZipFile(path) as packed:
@@ -124,7 +124,9 @@ def verify(path: str | Path) -> int:
     except FileNotFoundError:
         raise InputError(f"there is no archive at {path}.") from None
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is no archive of a profile, or is damaged ({error}).") from None
+        raise InputError(
+            f"{path} is not an archive of a profile, or is damaged ({error})."
+        ) from None
     return len(listed)
 
 

@@ -221,7 +221,7 @@ def check() -> None:
     root = workbook_root()
     if not (root / ".git").exists():
         raise InputError(
-            f"{root} is no git repository, which DVC needs: clone the repository instead of "
+            f"{root} is not a git repository, which DVC needs: clone the repository instead of "
             "unpacking an archive, or run 'git init' in it."
         )
     import torch

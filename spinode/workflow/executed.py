@@ -2,7 +2,7 @@
 
 HoloViews puts all of Bokeh and Panel, 3 MB of scripts, twice into the cell that loads it. What is
 kept asks the Jupyter server for them instead, where Panel's extension serves them from its own
-package, without a network; a viewer that is no JupyterLab gets them from their public addresses.
+package, without a network; a viewer other than JupyterLab gets them from their public addresses.
 """
 
 from __future__ import annotations

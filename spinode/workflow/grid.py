@@ -160,7 +160,7 @@ def read_grid(path: Path, axes: Block | None = None) -> Grid:
     Raises
     ------
     InputError
-        If the file is missing or is no such YAML.
+        If the file is missing or is not such YAML.
     """
     contents = read_yaml(path)
     blocks = contents if isinstance(contents, list) else [contents]
@@ -179,7 +179,7 @@ def _block(block: Any, path: Path) -> Block:
             )
     for point in block.get("points", ()):
         if not isinstance(point, dict):
-            raise InputError(f"the grid {path} lists the point {point!r}, which is no mapping.")
+            raise InputError(f"the grid {path} lists the point {point!r}, which is not a mapping.")
     axes = {
         kind: {name: _values(name, values, path) for name, values in block.get(kind, {}).items()}
         for kind in ("product", "zip")

@@ -72,7 +72,7 @@ def defaults(notebook: Path) -> dict[str, Any]:
         statements = ast.parse(cells[0].source).body
     except SyntaxError as error:
         raise InputError(
-            f"{notebook}: line {error.lineno} of the parameters cell is no Python ({error.msg})."
+            f"{notebook}: line {error.lineno} of the parameters cell is not Python ({error.msg})."
         ) from None
     found = {}
     for statement in statements:

@@ -42,7 +42,7 @@ def read_yaml(path: Path) -> Any:
     Raises
     ------
     InputError
-        If it cannot be read or is no YAML.
+        If it cannot be read or is not YAML.
     """
     from ruamel.yaml import YAMLError
 

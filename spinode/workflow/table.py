@@ -55,7 +55,7 @@ def table(folder: str | Path) -> xr.Dataset:
         rows[path.name] = row
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("point")
     for name in frame.select_dtypes(exclude=["number", "bool"]):
-        # A metric that some points lack or have no finite value of; None is no netCDF value.
+        # A metric that some points lack or have no finite value of; None is not a netCDF value.
         numbers = pd.to_numeric(frame[name], errors="coerce")
         missing = frame[name].isna()
         frame[name] = (
