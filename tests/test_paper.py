@@ -61,7 +61,7 @@ def test_download_without_a_network_is_one_sentence(tmp_path, monkeypatch):
 
 
 def test_source_that_is_no_folder(tmp_path):
-    with pytest.raises(InputError, match="not a folder"):
+    with pytest.raises(InputError, match="no folder"):
         authors.fetch(tmp_path / "nowhere", tmp_path)
 
 
