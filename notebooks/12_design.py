@@ -46,6 +46,7 @@ lyapunov_points = 12
 seed = 0
 
 # %%
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -573,6 +574,16 @@ ratios = {
 }
 apart = scores.groupby(["family", "judge"])["states_apart"].mean()
 
+
+# %%
+def identifiers(value):
+    """Return stored values under names that are identifiers, not captions."""
+    if isinstance(value, dict):
+        names = (re.sub("[^a-z0-9]+", "_", name.lower()).strip("_") for name in value)
+        return dict(zip(names, map(identifiers, value.values()), strict=True))
+    return [identifiers(one) for one in value] if isinstance(value, list) else value
+
+
 # %%
 metrics = {
     "cell_m": cell,
@@ -603,7 +614,7 @@ metrics = {
     "measures": measures,
     "other_tasks": achieved,
 }
-out.write_metrics("design", metrics)
+out.write_metrics("design", identifiers(metrics))
 
 # %%
 for label in labels:

@@ -95,7 +95,7 @@ def _picture(folder: Path, name: str, alt: str, pictures: Path) -> str:
     image = Image.open(path)
     size = (_WIDTH, round(image.height * _WIDTH / image.width))
     pictures.mkdir(parents=True, exist_ok=True)
-    image.resize(size).convert("RGB").save(pictures / f"{name}.webp", quality=80, method=6)
+    image.resize(size).convert("RGB").save(pictures / f"{name}.webp", quality=55, method=6)
     return (
         f'<img class="book-picture" src="pictures/{name}.webp" loading="lazy" '
         f'width="{size[0]}" height="{size[1]}" alt="{html.escape(alt, quote=True)}">'
