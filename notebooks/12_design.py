@@ -579,7 +579,7 @@ apart = scores.groupby(["family", "judge"])["states_apart"].mean()
 def identifiers(value):
     """Return stored values under names that are identifiers, not captions."""
     if isinstance(value, dict):
-        names = (re.sub("[^a-z0-9]+", "_", name.lower()).strip("_") for name in value)
+        names = (re.sub("[^a-z0-9]+", "_", str(name).lower()).strip("_") for name in value)
         return dict(zip(names, map(identifiers, value.values()), strict=True))
     return [identifiers(one) for one in value] if isinstance(value, list) else value
 
