@@ -47,6 +47,7 @@ from matplotlib import pyplot as plt
 from spinode import SpinODE, forecast
 from spinode.analysis import plots
 from spinode.analysis.baselines import gru, linear_arx, nvar
+from spinode.analysis.looks import LOOKS
 from spinode.analysis.metrics import nrmse, worst_stretch
 from spinode.devices.protocols import FOUR_SKYRMIONS, ONE_SKYRMION
 from spinode.neural_ode.seeds import fit_seeds
@@ -221,7 +222,7 @@ def panel_of_forecasts(ax, letter, stretch, start):
 def panel_of_residuals(ax, names):
     for name in names:
         error = forecasts[name].mz - truth.mz
-        ax.plot(truth.time * 1e9, error, **plots.LOOKS[name].line, linewidth=0.7)
+        ax.plot(truth.time * 1e9, error, **LOOKS[name].line, linewidth=0.7)
     ax.axvspan(train_start * spacing * 1e9, validation_stop * spacing * 1e9, color="0.93")
     ax.set(xlabel="time (ns)", ylabel="error of $m_z$")
     ax.set_title("f  error of the forecast (grey: what it was trained on)")
@@ -273,12 +274,12 @@ for name in [name for name in ("published", "k2") if name in forecasts]:
     unseen = time >= validation_stop * spacing
     for part, marker in ((~unseen, "."), (unseen, "x")):
         stretch = "held out" if marker == "x" else "training"
-        shown = {"color": plots.LOOKS[name].color, "label": f"{plots.label(name)}, {stretch}"}
+        shown = {"color": LOOKS[name].color, "label": f"{plots.label(name)}, {stretch}"}
         ax.semilogy(heights[part], np.array(bursts)[part], marker, ms=4, **shown)
 ax.axvline(largest, color="0.5", linestyle="--", linewidth=1)
 ax.annotate("largest in training ", (largest, ax.get_ylim()[0]), ha="right", va="bottom")
 ax.set(xlabel="$m_z$ at a maximum (a smallest skyrmion)", ylabel="largest error after it")
-ax.legend(fontsize=7)
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plots.save_figure(figure, out.figures / "fig2_smallest_skyrmion.png")
 plt.show()
 

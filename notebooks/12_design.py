@@ -122,7 +122,7 @@ def by_twin(model, design, problem, points):
 def authors(problem, number=0):
     """Return the authors' reservoir on a problem; number 0 has their own mask."""
     mask = gaussian_mask(nodes, seed=3 + number)
-    given = problem.task.inputs, problem.centre, problem.spread
+    given = problem.task.inputs, problem.centre, problem.deviation
     return authors_design(*given, plan.minimum, mask)
 
 
@@ -518,7 +518,7 @@ for name, task in others.items():
     journal = journals / f"{name}.journal"
     found = search(space, chosen_on, twin, journal, trials=task_trials, workers=workers, seed=seed)
     winner = knobs_of(table(found, space, chosen_on).iloc[0]).design()
-    simple = replace(paper_like, strength=0.1, pedestal=asked.centre / asked.spread).design()
+    simple = replace(paper_like, strength=0.1, pedestal=asked.centre / asked.deviation).design()
     achieved[name] = {
         who: np.nan if states is None else tested_on.loss(states)
         for who, one in (("random", simple), ("designed", winner))

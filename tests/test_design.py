@@ -37,7 +37,7 @@ SMALL = Knobs(nodes=8, strength=0.15, delay=10, gain=1.0)
 
 def test_the_authors_reservoir_is_one_of_the_designs(twin, problem):
     series = problem.task.inputs
-    design = authors_design(series, problem.centre, problem.spread, -0.4)
+    design = authors_design(series, problem.centre, problem.deviation, -0.4)
     masked = multiplex(series, gaussian_mask(), -0.4)
     np.testing.assert_allclose(design.drive(problem.standardized)[0], masked, atol=1e-14)
     answer = ask_twin(twin, design, problem.standardized[:20])

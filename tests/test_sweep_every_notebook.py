@@ -10,7 +10,7 @@ import pytest
 from conftest import published_folder
 
 from spinode.workflow import notebooks
-from spinode.workflow.listing import parameters
+from spinode.workflow.notebooks import under_profile
 from spinode.workflow.sweep import sweep
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +45,7 @@ def test_a_notebook_is_swept(book, name, monkeypatch):
     monkeypatch.chdir(book)
     monkeypatch.setitem(os.environ, "SPINODE_RUN", "1")
     path = notebooks.find_notebook(name)
-    under = {**parameters(path, "smoke"), "profile": "smoke"}
+    under = {**under_profile(path, "smoke"), "profile": "smoke"}
     chosen = next((one for one in under if one != "profile"), "profile")
     before = folders(book)
     found = sweep(name, {chosen: [under[chosen]]}, profile="smoke", workers=1)

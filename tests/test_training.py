@@ -187,6 +187,17 @@ def test_patience_ends_each_phase():
     assert history.attrs["adam_steps"] < 2000
 
 
+def test_without_adam_the_weights_are_gone_on_from():
+    model = duffing_model()
+    before = [one.detach().clone() for one in model.f.parameters()]
+    history = training.fit(model, oscillator(), **FAST | {"iterations": 0, "lm_steps": 0})
+    assert history.attrs["adam_steps"] == 0
+    for old, new in zip(before, model.f.parameters(), strict=True):
+        assert (old == new).all()
+    better = training.fit(model, oscillator(), **FAST | {"iterations": 0, "lm_steps": 2})
+    assert better.train_mse[-1] < history.train_mse[0]
+
+
 def test_learns_to_forecast_what_it_has_not_seen():
     data = oscillator()
     model = duffing_model()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,7 @@ class Chapter:
     @property
     def title(self) -> str:
         """First heading of the notebook."""
-        found = re.search(r"^# # (.+)$", self.text.read_text("utf-8"), re.MULTILINE)
-        return found.group(1).strip() if found else self.text.stem
+        return title_of(self.text)
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,28 @@ class Part:
     caption: str
     chapters: tuple[Chapter, ...] = ()
     pages: tuple[str, ...] = ()
+
+
+def title_of(text: Path) -> str:
+    """Return the first heading of a notebook's text, or its name."""
+    found = re.search(r"^# # (.+)$", text.read_text("utf-8"), re.MULTILINE)
+    return found.group(1).strip() if found else text.stem
+
+
+def duration_of(executed: Path, result: Path | None = None) -> str:
+    """Return how long a notebook took: as it was executed here, or else as its result says.
+
+    Empty if neither is there, or the notebook did not run to its end.
+    """
+    seconds = None
+    if executed.is_file():
+        run = json.loads(executed.read_text("utf-8"))["metadata"].get("papermill", {})
+        seconds = None if run.get("exception") else run.get("duration")
+    elif result and result.is_file():
+        seconds = json.loads(result.read_text("utf-8")).get("provenance", {}).get("duration_s")
+    if not seconds:
+        return ""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
 
 
 def read_contents(root: Path, profile: str) -> list[Part]:

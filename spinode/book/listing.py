@@ -7,13 +7,12 @@ notebooks: titles, what they need or show, pictures, and how long they took.
 from __future__ import annotations
 
 import html
-import json
 import os
 import re
 import textwrap
 from pathlib import Path
 
-from spinode.book.contents import Chapter, Part, read_contents
+from spinode.book.contents import Chapter, Part, duration_of, read_contents
 from spinode.files import replacing
 
 _HEAD = """# The notebooks
@@ -57,7 +56,7 @@ def _section(root: Path, profile: str, part: Part, before: dict[str, str]) -> st
         alt = html.escape(f"The figure of: {one.title.replace('*', '')}", quote=True)
         shown = f'<img src="../{picture}" width="220" alt="{alt}">' if picture else ""
         about = "<br>".join(filter(None, [f"**[{one.title}]({name})**", _about(one)]))
-        lines.append(f"| {about} | {shown} | {_duration(one) or before.get(name, '')} |")
+        lines.append(f"| {about} | {shown} | {duration_of(one.executed) or before.get(name, '')} |")
     return "\n".join(lines) + "\n"
 
 
@@ -74,17 +73,6 @@ def _picture(root: Path, profile: str, one: Chapter) -> str:
         if (root / path).is_file():
             return path.as_posix()
     return ""
-
-
-def _duration(one: Chapter) -> str:
-    """Return how long an executed notebook took, if there is one that ran to its end."""
-    if not one.executed.is_file():
-        return ""
-    run = json.loads(one.executed.read_text("utf-8"))["metadata"].get("papermill", {})
-    if run.get("exception") or not run.get("duration"):
-        return ""
-    seconds = run["duration"]
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
 
 
 def lead(chapters: list[Chapter], listing: Path) -> None:

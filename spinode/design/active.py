@@ -13,9 +13,6 @@ from spinode.errors import InputError
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.training import fit
 
-# `fit` begins with a step of Adam; this one leaves the weights of a trained model where they are.
-_STILL = 1e-12
-
 
 @dataclass(frozen=True)
 class Recorded:
@@ -75,9 +72,7 @@ def learn_on(
         [one.trajectory for one in recordings],
         inputs=[one.drive for one in recordings],
         train=[one.samples or (0, one.trajectory.sizes["time"]) for one in recordings],
-        iterations=1,
-        learning_rate=_STILL,
-        final_learning_rate=_STILL,
+        iterations=0,
         lm_steps=steps,
         progress=progress,
     )

@@ -214,15 +214,20 @@ _RANGES = (
 
 
 def authors_design(
-    series: np.ndarray, centre: float, spread: float, minimum: float, mask: np.ndarray | None = None
+    series: np.ndarray,
+    centre: float,
+    deviation: float,
+    minimum: float,
+    mask: np.ndarray | None = None,
 ) -> Design:
     """Return the reservoir of the paper: a mask times the series, scaled to a minimum.
 
     Parameters
     ----------
     series : array, shape (points,)
-        As it is; with ``centre`` and ``spread`` it is standardized.
-    centre, spread : float
+        As it is; with ``centre`` and ``deviation`` it is standardized.
+    centre, deviation : float
+        Its mean and standard deviation.
     minimum : float
         Smallest held value: -0.4 for one skyrmion, `devices.protocols.Multiplexing`.
     mask : array, shape (nodes,), optional
@@ -230,7 +235,7 @@ def authors_design(
     """
     mask = gaussian_mask() if mask is None else mask
     scaled = mask * (multiplex(series, mask, minimum)[0, 0] / (series[0] * mask[0]))
-    present = spread * scaled[None]
+    present = deviation * scaled[None]
     return Design(centre * scaled[None], present, np.zeros_like(present))
 
 

@@ -41,7 +41,7 @@ class Problem:
                 f"{self.points} points leave none to judge by after {self.discard} to settle and "
                 f"{self.train} to train on."
             )
-        if not (np.isfinite(self.spread) and self.spread > 0):
+        if not (np.isfinite(self.deviation) and self.deviation > 0):
             raise InputError("the series does not change, or holds NaN: it asks nothing.")
 
     @property
@@ -55,14 +55,14 @@ class Problem:
         return float(self.task.inputs[: self.discard + self.train].mean())
 
     @cached_property
-    def spread(self) -> float:
+    def deviation(self) -> float:
         """Standard deviation of the series up to the last point of training."""
         return float(self.task.inputs[: self.discard + self.train].std())
 
     @property
     def standardized(self) -> np.ndarray:
         """The series with mean 0 and standard deviation 1, shape (points,)."""
-        return (self.task.inputs - self.centre) / self.spread
+        return (self.task.inputs - self.centre) / self.deviation
 
     def nrmse(self, states: np.ndarray) -> np.ndarray:
         """Return the NRMSE of the readout on the points that judge, by target of the task.

@@ -82,7 +82,7 @@ def fit(
         or one pair a trajectory, None for one that is left out. By default all samples are
         trained on, and none is for validation.
     iterations : int
-        Steps of Adam.
+        Steps of Adam; with none, Levenberg-Marquardt goes on from the model's own weights.
     batch, window : int
         Windows in a batch, and solver steps in a window.
     learning_rate, final_learning_rate : float
@@ -242,7 +242,7 @@ def _drives(inputs, trajectories: int) -> list[Drive | None]:
 
 def _check(settings: dict) -> None:
     """Raise an InputError for the first setting that makes no sense; make counts plain."""
-    least = {"iterations": 1, "batch": 1, "window": 1, "check_every": 1, "lm_steps": 0}
+    least = {"iterations": 0, "batch": 1, "window": 1, "check_every": 1, "lm_steps": 0}
     least |= {"lm_window": 1, "lm_stride": 1}
     least |= {} if settings["patience"] is None else {"patience": 1}
     for name, bound in least.items():

@@ -36,16 +36,23 @@ def list_(notebook: str | None, profile: str) -> None:
 
     Beside each stands how long it took here, where it has run under the profile.
     """
-    from spinode.workflow import listing, notebooks
+    from spinode.book.contents import duration_of, title_of
+    from spinode.files import workbook_root
+    from spinode.workflow import notebooks
 
     if notebook:
         path = notebooks.find_notebook(notebook)
-        print(f"{path.stem}: {listing.title(path)}\n")
-        for name, value in listing.parameters(path, profile).items():
+        print(f"{path.stem}: {title_of(path)}\n")
+        for name, value in notebooks.under_profile(path, profile).items():
             print(f"  {name} = {value!r}")
         return
+    root = workbook_root()
     for path in notebooks.all_notebooks():
-        print(f"{path.stem:26} {listing.duration(path, profile):>7}  {listing.title(path)}")
+        took = duration_of(
+            root / "build" / profile / f"{path.stem}.ipynb",
+            root / "results" / profile / f"{notebooks.section(path)}.json",
+        )
+        print(f"{path.stem:26} {took:>8}  {title_of(path)}")
     print("\n'spinode list NOTEBOOK' says what its parameters are; 'spinode run NOTEBOOK' runs it.")
 
 

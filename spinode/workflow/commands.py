@@ -104,7 +104,7 @@ def explore(model: str, lab: bool) -> None:
     path = write_notebook(model, root / "build" / "explore")
     print(f"written: {path}")
     if lab:
-        sys.exit(jupyterlab.start(root, path.relative_to(root)))
+        jupyterlab.start(root, path.relative_to(root))
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -117,7 +117,7 @@ def lab(options: tuple[str, ...]) -> None:
     from spinode.files import workbook_root
     from spinode.workflow import lab as jupyterlab
 
-    sys.exit(jupyterlab.start(workbook_root(), options=options))
+    jupyterlab.start(workbook_root(), options=options)
 
 
 @click.command()

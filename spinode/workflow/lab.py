@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from spinode.errors import InputError
 from spinode.files import replacing
@@ -35,8 +35,8 @@ _KERNEL = {
 }
 
 
-def start(root: Path, page: Path = INDEX, options: Sequence[str] = ()) -> int:
-    """Run JupyterLab over the workbook until it is stopped; return its exit status.
+def start(root: Path, page: Path = INDEX, options: Sequence[str] = ()) -> NoReturn:
+    """Become JupyterLab over the workbook: whatever stops this process stops it.
 
     Parameters
     ----------
@@ -56,10 +56,8 @@ def start(root: Path, page: Path = INDEX, options: Sequence[str] = ()) -> int:
         raise InputError(f"there is no {root / page} to open JupyterLab on.")
     address = f"--LabApp.default_url=/lab/tree/{page.as_posix()}"
     command = [sys.executable, "-m", "jupyterlab", str(root), address, *options]
-    try:
-        return subprocess.run(command, cwd=root, env=environment(root), check=False).returncode
-    except KeyboardInterrupt:  # that is how one stops it
-        return 0
+    os.chdir(root)
+    os.execve(sys.executable, command, environment(root))
 
 
 def environment(root: Path, given: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from spinode.errors import InputError
 from spinode.files import workbook_root
-from spinode.workflow.profiles import ANY, suggest
+from spinode.workflow.profiles import ANY, load_profile, suggest
 
 
 def find_notebook(name: str) -> Path:
@@ -98,6 +98,13 @@ def read(notebook: Path):
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
     node.metadata.setdefault("kernelspec", kernel)
     return node
+
+
+def under_profile(notebook: Path, profile: str) -> dict[str, Any]:
+    """Return all parameters of a notebook: its defaults, and what the profile says instead."""
+    known = defaults(notebook)
+    chosen = load_profile(profile).get(section(notebook), {})
+    return known | check_parameters(notebook, known, chosen)
 
 
 def check_parameters(

@@ -20,7 +20,6 @@ from spinode import provenance
 from spinode.errors import InputError
 from spinode.workflow import notebooks
 from spinode.workflow.grid import Grid
-from spinode.workflow.profiles import load_profile
 
 _RECORD = "point.json"
 
@@ -82,8 +81,7 @@ class Point:
 def points_of(notebook: Path, grid: Grid, profile: str) -> list[Point]:
     """Return the points of a grid: what it does not name comes from profile and notebook."""
     known = notebooks.defaults(notebook)
-    chosen = load_profile(profile).get(notebooks.section(notebook), {})
-    base = known | notebooks.check_parameters(notebook, known, chosen)
+    base = notebooks.under_profile(notebook, profile)
     if "profile" in known:
         base["profile"] = profile
     points = {}  # by name: two blocks of a grid may meet in a point

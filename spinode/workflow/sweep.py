@@ -163,9 +163,8 @@ def _cluster(workers: int | None, scheduler: str | None):
         if workers:
             raise InputError("give a number of workers or a scheduler, not both.")
         try:
-            resolve_address(
-                scheduler
-            )  # of what is not an address a client makes a traceback at exit
+            # Of what is not an address a client makes a traceback at exit.
+            resolve_address(scheduler)
             # A client that fails to connect would otherwise stay the default one of the process.
             client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError):

@@ -108,8 +108,8 @@ def arranged(
         if varied in ([], [over]):
             groups = frame.groupby(lambda _: 0)
         frame = groups[metrics].mean()
-        for name, spread in groups[metrics].std().items():
-            frame[f"{name}_std"] = spread
+        for name, deviation in groups[metrics].std().items():
+            frame[f"{name}_std"] = deviation
         frame.insert(0, "points", groups.size())
         metrics = ["points", *(one for name in metrics for one in (name, f"{name}_std"))]
         varied = [name for name in varied if name != over]
