@@ -24,7 +24,7 @@ import torch
 from authors_way import SPACING, AuthorsWay, skyrmion_model
 
 from spinode.devices.protocols import ONE_SKYRMION
-from spinode.neural_ode.forecast import cores, forecast
+from spinode.neural_ode.cores import cores, forecast
 
 ROUNDS = 7
 STEPS, BATCH, BATCH_STEPS, AUTHORS_STEPS = 28_000, 100, 2_000, 500

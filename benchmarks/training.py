@@ -42,8 +42,8 @@ from spinode.analysis.metrics import nrmse
 from spinode.devices.protocols import ONE_SKYRMION
 from spinode.micromagnetics.tables import read_table
 from spinode.neural_ode.forecast import forecast
+from spinode.neural_ode.learning import fit
 from spinode.neural_ode.seeds import fit_seeds
-from spinode.neural_ode.training import fit
 from spinode.trajectory import delay_embed, windows
 
 TRAIN, HELD_OUT, END = (1500, 11_500), slice(11_500, 19_000), 20_000

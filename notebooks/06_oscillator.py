@@ -40,7 +40,7 @@ from spinode.devices.oscillator import WORKING_POINTS, simulate_oscillator
 from spinode.neural_ode import noise, sde
 from spinode.neural_ode.forecast import ForecastWarning, forecast
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.training import fit
+from spinode.neural_ode.learning import fit
 from spinode.paper.claims import claimed
 from spinode.paper.models import MODELS
 from spinode.speech import calibration, corpora, figures, multiplexing

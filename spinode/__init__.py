@@ -16,7 +16,7 @@ __version__ = "0.2.0"
 # package, as every command does, takes no time.
 HOMES = {
     "SpinODE": "spinode.neural_ode.model",
-    "fit": "spinode.neural_ode.training",
+    "fit": "spinode.neural_ode.learning",
     "forecast": "spinode.neural_ode.forecast",
     "load_model": "spinode.neural_ode.shipped",
     "simulate": "spinode.micromagnetics",

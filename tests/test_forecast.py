@@ -272,7 +272,7 @@ def test_bad_samples():
     good = sampled(model, SPACING, 50)
     start = {"initial": initial(model), "interpolation": "cubic"}
     with pytest.raises(InputError, match="interpolation must be one of"):
-        forecast(model, good, initial=initial(model))
+        forecast(model, good, initial=initial(model), interpolation="nearest")
     with pytest.raises(InputError, match="add Ku"):
         forecast(model, good.rename(Ku="K"), **start)
     with pytest.raises(InputError, match="Ku is not a number at 5e-11 s"):

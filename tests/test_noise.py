@@ -10,6 +10,7 @@ from spinode.devices.learning import OSCILLATOR
 from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
 from spinode.errors import InputError
 from spinode.neural_ode.forecast import forecast
+from spinode.neural_ode.learning import fit
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.noise import (
     NoisyDrive,
@@ -17,7 +18,6 @@ from spinode.neural_ode.noise import (
     langevin_strength,
     one_step_residuals,
 )
-from spinode.neural_ode.training import fit
 
 DEVICE = NanoOscillator(noise=4.0)
 

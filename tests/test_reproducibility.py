@@ -26,8 +26,8 @@ from spinode.micromagnetics import simulate
 from spinode.neural_ode import _kernels
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.gradients import GRADIENTS
+from spinode.neural_ode.learning import fit
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.training import fit
 from spinode.reservoir.readout import gaussian_mask, train_readout
 from spinode.reservoir.tasks import mackey_glass, mackey_glass_series
 from spinode.speech.cochlea import cochleagram

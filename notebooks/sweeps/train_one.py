@@ -30,7 +30,7 @@ from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
 from spinode.devices.protocols import ONE_SKYRMION
 from spinode.neural_ode.descent import TrainingDiverged
-from spinode.neural_ode.training import fit
+from spinode.neural_ode.learning import fit
 from spinode.paper.recordings import recording
 from spinode.workflow.workbook import outputs
 

@@ -37,7 +37,7 @@ from spinode.book.exercises import check
 from spinode.neural_ode.forecast import forecast
 from spinode.analysis.metrics import nrmse
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.training import fit
+from spinode.neural_ode.learning import fit
 from spinode.trajectory import Channel
 
 # %% [markdown]

@@ -40,7 +40,7 @@ from spinode.analysis.metrics import nrmse
 from spinode.micromagnetics import simulate
 from spinode.neural_ode.model import SpinODE
 from spinode.devices.protocols import ONE_SKYRMION
-from spinode.neural_ode.training import fit
+from spinode.neural_ode.learning import fit
 from spinode.trajectory import Channel, delay_embed
 
 # %% [markdown]

@@ -39,7 +39,7 @@ from spinode.neural_ode.noise import (
     one_step_residuals,
 )
 from spinode.devices.oscillator import NanoOscillator, simulate_oscillator
-from spinode.neural_ode.training import fit
+from spinode.neural_ode.learning import fit
 from spinode.trajectory import Channel
 
 # %% [markdown]

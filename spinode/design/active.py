@@ -10,8 +10,8 @@ import xarray as xr
 
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
+from spinode.neural_ode.learning import fit
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.training import fit
 
 
 @dataclass(frozen=True)

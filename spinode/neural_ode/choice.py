@@ -122,9 +122,13 @@ class Choice:
             self.linear = chosen
             if wanted.width != 0:
                 chosen = self._network(chosen)
-            self.chosen = chosen
             for one in (self.linear, chosen):
                 self.pilot(one)
+            network, linear = self.tried[chosen].typical, self.tried[self.linear].typical
+            worse = network > linear and not self._pilots.is_short(chosen.interpolation)
+            if wanted.width is None and (worse or not np.isfinite(network)):
+                chosen = self.linear
+            self.chosen = chosen
 
     def _network(self, chosen: Candidate) -> Candidate:
         """Return the best network around the best linear model."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,30 +15,30 @@ from tqdm import tqdm
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.neural_ode import _kernels, _solver
-from spinode.neural_ode.measured import measured
+from spinode.neural_ode.cores import cores
+from spinode.neural_ode.initial_state import fit_delays, rest_of_delays
+from spinode.neural_ode.latent import LatentODE
+from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stages import StageInputs
+from spinode.neural_ode.trained_range import ForecastWarning, warn_of_untrained
 from spinode.trajectory import as_list, label
 
 # Steps, of all runs together, between two looks at the clock: half a second and some 30 MB.
 _CHUNK = 200_000
-# An input may leave its trained range by this part of its width without a word.
-_INPUT_MARGIN = 0.02
-
-
-class ForecastWarning(UserWarning):
-    """A forecast that was cut short or that rests on inputs unlike those of the training."""
 
 
 def forecast(
-    model: SpinODE,
+    model: SpinODE | LatentODE,
     inputs: Drive | xr.Dataset | xr.DataArray | Sequence[Drive | xr.Dataset | xr.DataArray],
     *,
-    initial: np.ndarray | xr.Dataset | xr.DataArray | Sequence,
+    initial: np.ndarray | xr.Dataset | xr.DataArray | Sequence | None = None,
+    start_samples: int | None = None,
     duration: float | None = None,
     start: float | None = None,
     interpolation: str | None = None,
     every: int = 1,
+    band: float | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Integrate a trained model under given inputs.
@@ -50,23 +49,30 @@ def forecast(
 
     Parameters
     ----------
-    model : SpinODE
+    model : SpinODE or LatentODE
         Trained model.
     inputs : Drive, Dataset, DataArray, or sequence of them
         What drives the device: a function of time (`spinode.devices.drives`), or evenly spaced
         samples of the model's inputs over ``time``, other units than the model's converted. A
         sequence, or a Dataset with a dimension ``run``, is forecast in parallel.
-    initial : array of shape (k,), Dataset, DataArray, or sequence of them
-        The first k samples of the output in the model's units, or a trajectory that begins with
-        them.
+    initial : array, Dataset, DataArray, or sequence of them, optional
+        The first samples of the output in the model's units, or a trajectory that begins with
+        them. Left out, the device is at rest under its first input.
+    start_samples : int, optional
+        How many first samples the state to start from is fitted to. By default a state of delayed
+        outputs takes exactly its k samples at their word, or is fitted to all of a longer array;
+        a state of its own is fitted to as many as the model says.
     duration : float, optional
         Length of the forecast (s), by default as far as the inputs reach.
     start : float, optional
         Time of the first sample (s), by default that of ``initial`` if it is a Dataset, else 0.
     interpolation : {"held", "linear", "cubic"}, optional
-        How sampled inputs go on between their samples; must be given for a Dataset.
+        How sampled inputs go on between their samples; by default as in the training.
     every : int
         Keep every ``every``-th sample; memory grows only with what is kept.
+    band : float, optional
+        Part of measured samples, say 0.9, that a band around the forecast is to hold:
+        ``<output>_low`` and ``<output>_high``. Of models with a state of their own.
     progress : bool
         Show a progress bar.
 
@@ -82,14 +88,22 @@ def forecast(
     ------
     InputError
         If the inputs end before the forecast, hold NaN or do not fit the model, units are those
-        of something else, or ``initial`` is not k samples at the model's spacing.
+        of something else, or ``initial`` is too short or not at the model's spacing.
     """
     if not (isinstance(every, Integral) and every >= 1):
         raise InputError(f"every must be a whole number of at least 1, not {every!r}.")
+    if start_samples is not None and not (
+        isinstance(start_samples, Integral) and start_samples >= model.k
+    ):
+        raise InputError(
+            f"start_samples must be a whole number of at least {model.k}, not {start_samples!r}."
+        )
     inputs, initial = _runs_of(inputs), _runs_of(initial)
     single = not isinstance(inputs, Sequence)
     if single:
         inputs, initial = [inputs], [initial]
+    elif initial is None:
+        initial = [None] * len(inputs)
     elif not isinstance(initial, Sequence | np.ndarray):
         raise InputError(f"{len(inputs)} inputs need as many initial states, not a single one.")
     elif not len(inputs) == len(initial) > 0:
@@ -97,14 +111,41 @@ def forecast(
     for name, value in (("duration", duration), ("start", start)):
         if value is not None and not (isinstance(value, Real) and np.isfinite(value)):
             raise InputError(f"{name} must be a finite number of seconds, not {value!r}.")
-    begun = [_initial_state(model, one, start) for one in initial]
+    if not isinstance(model, SpinODE):
+        options = {"duration": duration, "start": start, "interpolation": interpolation}
+        options |= {"every": every, "band": band, "start_samples": start_samples}
+        return model.forecast(
+            *((inputs[0], initial[0]) if single else (inputs, initial)), **options
+        )
+    if band is not None:
+        raise InputError(
+            "a band is known for models with a state of their own only, not for delayed outputs."
+        )
+    begun = [
+        _first_samples(model, *one, start, start_samples)
+        for one in zip(initial, inputs, strict=True)
+    ]
     if len({time for _, time in begun}) > 1:
         raise InputError("runs that are forecast together must start at the same time; give start.")
     start = begun[0][1]
-    sources = [StageInputs(model, one, start=start, interpolation=interpolation) for one in inputs]
+    sources = [
+        StageInputs(
+            model,
+            one,
+            start=start,
+            interpolation=(interpolation or model.interpolation)
+            if isinstance(one, xr.Dataset | xr.DataArray)
+            else interpolation,
+        )
+        for one in inputs
+    ]
     samples = _samples(model, sources, duration)
+    states = [
+        _first_state(model, values, source, samples)
+        for (values, _), source in zip(begun, sources, strict=True)
+    ]
     with tqdm(total=samples, desc="forecast", unit="sample", disable=not progress) as bar:
-        runs = _Runs(model, sources, np.stack([state for state, _ in begun]), samples, every)
+        runs = _Runs(model, sources, np.stack(states), samples, every)
         runs.integrate(bar)
     for number, taken in enumerate(runs.taken):
         if taken < runs.steps:
@@ -116,7 +157,7 @@ def forecast(
                 stacklevel=2,
             )
     for channel, column in zip(model.inputs, np.moveaxis(runs.driven, -1, 0), strict=True):
-        _warn_of_untrained(model, channel.name, column)
+        warn_of_untrained(model, channel.name, column)
     return runs.dataset(start, single)
 
 
@@ -212,21 +253,19 @@ class _Runs:
         return dataset.isel(run=0, time=slice(0, good[0])) if single else dataset
 
 
-def cores() -> int:
-    """Return the number of processor cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-    return len(affinity(0)) if affinity else os.cpu_count()
-
-
 def _runs_of(given):
     """Return a Dataset with a dimension ``run`` as a list, everything else as it is."""
     has_runs = isinstance(given, xr.Dataset | xr.DataArray) and "run" in given.dims
     return as_list(given) if has_runs else given
 
 
-def _initial_state(model, initial, start) -> tuple[np.ndarray, float]:
-    """Return the normalized first state and its time (s)."""
+def _first_samples(model, initial, driven, start, start_samples) -> tuple[np.ndarray | None, float]:
+    """Return the normalized first samples and their time (s); None at rest."""
     name, k = model.output.name, model.k
+    if initial is None:
+        sampled = isinstance(driven, xr.Dataset | xr.DataArray)
+        begins = float(in_units_of(model, driven, model.inputs[0].name).time[0]) if sampled else 0.0
+        return None, begins if start is None else start
     if isinstance(initial, xr.Dataset | xr.DataArray):
         initial = measured(model, initial, "the initial trajectory")
         start = float(initial.time[0]) if start is None else start
@@ -236,18 +275,29 @@ def _initial_state(model, initial, start) -> tuple[np.ndarray, float]:
                 f"the initial trajectory begins at {float(initial.time[0]):.6g} s, after the start "
                 f"at {start:.6g} s; start later."
             )
-        values = initial[name].values[offset : offset + k]
+        values = initial[name].values[offset : offset + (start_samples or k)]
     else:
         start = 0.0 if start is None else start
-        values = np.atleast_1d(np.asarray(initial, float))
-    if values.shape != (k,):
+        values = np.atleast_1d(np.asarray(initial, float))[:start_samples]
+    if values.ndim != 1 or len(values) < k:
         raise InputError(
             f"a model with k = {k} starts from {k} samples of {name}, not {values.size}."
         )
     if not np.isfinite(values).all():
         raise InputError(f"the initial samples of {name} hold NaN or infinity.")
-    dtype = next(model.parameters()).detach().cpu().numpy().dtype
-    return model.output.normalize(values).astype(dtype), start
+    return model.output.normalize(values.astype(float)), start
+
+
+def _first_state(model, values, source, samples) -> np.ndarray:
+    """Return the state that a forecast starts from, in the precision of the weights."""
+    if values is None:
+        state = rest_of_delays(model, model.normalize_inputs(source.between(0, 0))[0])
+    elif len(values) == model.k:
+        state = values
+    else:
+        stages = model.normalize_inputs(source.between(0, min(len(values) - 1, samples)))
+        state = fit_delays(model, stages, values)
+    return state.astype(next(model.parameters()).detach().cpu().numpy().dtype)
 
 
 def _samples(model: SpinODE, sources: list[StageInputs], duration: float | None) -> int:
@@ -268,19 +318,3 @@ def _samples(model: SpinODE, sources: list[StageInputs], duration: float | None)
             f"not {max(samples + 1, 0)}; give longer inputs or a longer duration."
         )
     return samples
-
-
-def _warn_of_untrained(model: SpinODE, name: str, column: np.ndarray) -> None:
-    """Warn if an input leaves the range it had in the training data."""
-    if name not in model.trained_range or np.isnan(column).all():
-        return
-    low, high = model.trained_range[name]
-    margin = _INPUT_MARGIN * (high - low)
-    least, most = np.nanmin(column), np.nanmax(column)
-    if least < low - margin or most > high + margin:
-        warnings.warn(
-            f"{name} ranges from {least:.6g} to {most:.6g} in the forecast but "
-            f"from {low:.6g} to {high:.6g} in the training: the forecast extrapolates.",
-            ForecastWarning,
-            stacklevel=3,
-        )

@@ -11,16 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
+from spinode.devices.drives import Drive
 from spinode.errors import InputError
+from spinode.neural_ode import for_data
 from spinode.neural_ode import records as recordings
 from spinode.neural_ode.choice import Choice
 from spinode.neural_ode.latent import LatentODE
+from spinode.neural_ode.measured import in_units_of
 from spinode.neural_ode.pilots import Candidate
 from spinode.neural_ode.stages import INTERPOLATIONS
-from spinode.neural_ode.state_space import Shape
 from spinode.trajectory import as_list
 
 #: Most Levenberg-Marquardt steps of the last training; the held-out pieces end most sooner.
@@ -99,6 +102,65 @@ def identify(
     return learned
 
 
+def fit_latent(
+    model: LatentODE,
+    trajectory: xr.Dataset | Sequence[xr.Dataset],
+    *,
+    inputs: Drive | Sequence[Drive] | None = None,
+    interpolation: str | None = None,
+    train: tuple[int, int] | None = None,
+    states: int | str = "auto",
+    width: int | str = "auto",
+    ridge: float | str = "auto",
+    steps: int = STEPS,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Train a model with a state of its own, in place; `spinode.fit` calls it.
+
+    Parameters
+    ----------
+    model : LatentODE
+        Names output and inputs and their units; everything else is found.
+    trajectory : Dataset, or sequence of them
+    inputs : Drive, or a sequence of them, optional
+        The inputs as functions of time, where the trajectory has no columns of them.
+    interpolation : {"held", "linear", "cubic"}, optional
+        By default it is chosen.
+    train : (int, int), optional
+        First sample to learn from, and the one after the last; by default all.
+    states, width, ridge, steps, seed, checkpoint, progress
+        As of `identify`.
+
+    Returns
+    -------
+    Dataset
+        Over ``candidate``: ``states``, ``width``, ``ridge``, ``interpolation``, the held-out
+        ``error`` and ``typical`` error of it (normalized), and whether it was ``chosen``.
+    """
+    records = [in_units_of(model, one, model.output.name) for one in as_list(trajectory)]
+    names = [channel.name for channel in model.inputs]
+    if inputs is not None:
+        drives = list(inputs) if isinstance(inputs, Sequence) else [inputs]
+        if len(drives) != len(records):
+            raise InputError(f"{len(records)} trajectories need as many drives, not {len(drives)}.")
+        records = [
+            one.assign({n: ("time", np.asarray(drive.sample(one.time.values)[n])) for n in names})
+            for one, drive in zip(records, drives, strict=True)
+        ]
+    if train is not None:
+        first, stop = train
+        records = [one.isel(time=slice(first, stop)) for one in records]
+    learned = identify(
+        records, output=model.output.name, inputs=names, states=states, width=width, ridge=ridge,
+        interpolation=interpolation or "auto", steps=steps, seed=seed, checkpoint=checkpoint,
+        progress=progress,
+    )  # fmt: skip
+    vars(model).update(vars(learned))
+    return pd.DataFrame(learned.choices).rename_axis("candidate").to_xarray()
+
+
 def linear_and_network(
     records: xr.Dataset | Sequence[xr.Dataset],
     *,
@@ -143,17 +205,7 @@ def _search(
             f"interpolation must be one of auto, {', '.join(INTERPOLATIONS)}, "
             f"not {interpolation!r}."
         )
-    records = recordings.in_common_units(as_list(records), [output, *inputs])
-    spacing = recordings.check(records, output, inputs)
-    model = LatentODE(
-        output=recordings.channel(records, output),
-        inputs=tuple(recordings.channel(records, name) for name in inputs),
-        sample_spacing=spacing,
-        time_scale=spacing,
-        shape=Shape(1, len(inputs)),
-        weights=np.zeros(Shape(1, len(inputs)).weights),
-        trained_range=recordings.trained_range(records, [output, *inputs]),
-    )
+    model, records = for_data.latent(records, output, inputs)
     held_inputs = all(recordings.is_held(one, name) for one in records for name in inputs)
     wanted = Candidate(
         states=None if states == "auto" else states,

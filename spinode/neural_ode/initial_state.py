@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import least_squares
 
-from spinode.neural_ode import _sensitivities
+from spinode.errors import InputError
+from spinode.neural_ode import _kernels, _sensitivities
+from spinode.neural_ode._solver import free_forecast
 from spinode.neural_ode.state_space import Shape
 
 _STEPS = 50
 # The pull to the guess, in samples a state: it decides only what the samples leave open.
 _PULL = 1e-4
+# Samples of rest before a forecast that knows nothing of its start.
+REST = 5000
 
 
 def fit_state(
@@ -72,3 +77,56 @@ def fit_state(
             if damping > 1e8:
                 break
     return state
+
+
+def fit_delays(model, stages: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the first delayed outputs from which a model comes closest to the first samples.
+
+    Parameters
+    ----------
+    model : SpinODE
+    stages : array, shape (3 (samples - 1) + 1, inputs)
+        Inputs at every third of a sample, normalized.
+    truth : array, shape (samples,) or longer
+        Output, normalized; more than k samples.
+
+    Returns
+    -------
+    array, shape (k,)
+    """
+    network = _network(model)
+    guess = truth[: model.k].astype(float)
+    truth = truth[: (len(stages) - 1) // 3 + 2 - model.k]
+
+    def residual(state):
+        error = free_forecast(network, model.step, state, stages) - truth
+        error = np.nan_to_num(error, nan=1e3)
+        return np.append(error, np.sqrt(_PULL) * (state - guess))
+
+    return least_squares(residual, guess, method="lm", max_nfev=50 * (model.k + 1)).x
+
+
+def rest_of_delays(model, drive: np.ndarray) -> np.ndarray:
+    """Return the delayed outputs after a long time under a constant (normalized) input.
+
+    Raises
+    ------
+    InputError
+        If the model does not come to rest under it.
+    """
+    low, high = model.bounds
+    stages = np.tile(drive, (3 * (REST + model.k - 1) + 1, 1))
+    outputs = free_forecast(_network(model), model.step, np.zeros(model.k), stages)
+    last = outputs[-model.k :]
+    steady = np.ptp(outputs[-REST // 10 :]) < 0.01 * min(high - low, 1e3)
+    if not (np.isfinite(last).all() and low <= last[-1] <= high and steady):
+        raise InputError(
+            f"the model does not come to rest under its first input; give the first {model.k} or "
+            f"more samples of {model.output.name} as initial."
+        )
+    return last
+
+
+def _network(model) -> tuple:
+    weights = _kernels.pack(model.f.parameters())
+    return _kernels.padded(_kernels.unpack(weights, model), np.float64)

@@ -14,18 +14,15 @@ from scipy.stats import norm
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.neural_ode import _sensitivities, model_file, records
-from spinode.neural_ode.forecast import ForecastWarning
-from spinode.neural_ode.initial_state import fit_state
+from spinode.neural_ode.initial_state import REST, fit_state
 from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.stages import StageInputs
 from spinode.neural_ode.state_space import Shape, simulate
+from spinode.neural_ode.trained_range import ForecastWarning, warn_of_untrained
 from spinode.trajectory import Channel, as_list, label
 
-_FORMAT = "spinode latent model 1"
-# An input may leave its trained range by this part of its width without a word.
-_INPUT_MARGIN = 0.02
-# Samples of rest before a forecast that knows nothing of its start.
-_REST = 5000
+#: What its files call themselves.
+FORMAT = "spinode latent model 1"
 
 
 @dataclass
@@ -106,6 +103,9 @@ class LatentODE:
         interpolation: str | None = None,
         duration: float | None = None,
         band: float | None = None,
+        start: float | None = None,
+        start_samples: int | None = None,
+        every: int = 1,
     ) -> xr.Dataset:
         """Integrate the model under given inputs.
 
@@ -123,6 +123,12 @@ class LatentODE:
             Length of the forecast (s), by default as far as the inputs reach.
         band : float, optional
             Part of measured samples, say 0.9, that a band around the forecast is to hold.
+        start : float, optional
+            Time of the first sample (s), by default that of ``first_samples`` or of the inputs.
+        start_samples : int, optional
+            How many of the first samples to use.
+        every : int
+            Keep every ``every``-th sample.
 
         Returns
         -------
@@ -140,14 +146,18 @@ class LatentODE:
             firsts = [None] * len(inputs) if first_samples is None else first_samples
             if len(firsts) != len(inputs):
                 raise InputError(f"{len(inputs)} inputs need as many starts, not {len(firsts)}.")
+            options = {"interpolation": interpolation, "duration": duration, "band": band}
+            options |= {"start": start, "start_samples": start_samples, "every": every}
             runs = [
-                self.forecast(one, first, interpolation=interpolation, duration=duration, band=band)
+                self.forecast(one, first, **options)
                 for one, first in zip(inputs, firsts, strict=True)
             ]
             return xr.concat(runs, "run", join="outer")
         if band is not None and not 0 < band < 1:
             raise InputError(f"band must be a part between 0 and 1, not {band!r}.")
-        truth, start = self._first_samples(first_samples)
+        if not self.weights.any():
+            raise InputError("the model has learned nothing yet; fit it first.")
+        truth, start = self._first_samples(first_samples, start, start_samples)
         sampled = isinstance(inputs, xr.Dataset | xr.DataArray)
         if sampled:
             inputs = in_units_of(self, inputs, unnamed=self.inputs[0].name)
@@ -188,7 +198,7 @@ class LatentODE:
         run = label(xr.Dataset(variables, {"time": time}, attributes))
         for one in (self.output, *self.inputs):
             run[one.name].attrs["units"] = one.units
-        return run
+        return run.isel(time=slice(None, None, every)) if every > 1 else run
 
     def deviation(self, first: np.ndarray, stages: np.ndarray) -> np.ndarray:
         """Return the standard deviation (normalized) of measured samples around a forecast.
@@ -215,22 +225,30 @@ class LatentODE:
 
     def rest(self, drive: np.ndarray) -> np.ndarray:
         """Return the state after a long time under a constant (normalized) input."""
-        stages = np.tile(np.asarray(drive, float), (3 * (_REST - 1) + 1, 1))
+        stages = np.tile(np.asarray(drive, float), (3 * (REST - 1) + 1, 1))
         _, states = simulate(self.shape, self.weights, self.step, np.zeros(self.states), stages)
         return states[-1] if np.isfinite(states[-1]).all() else np.zeros(self.states)
 
-    def _first_samples(self, given) -> tuple[np.ndarray | None, float | None]:
+    def _first_samples(
+        self, given, start: float | None, count: int | None
+    ) -> tuple[np.ndarray | None, float | None]:
         """Return the normalized first samples, and their time (s) if it is known."""
         name = self.output.name
         if given is None:
-            return None, None
-        start = None
+            return None, start
         if isinstance(given, xr.Dataset | xr.DataArray):
-            given = measured(self, given, "the trajectory of the first samples")
-            start = float(given.time[0])
-            values = given[name].values[: self.start_samples]
+            given = measured(self, given, "the initial trajectory")
+            begins = float(given.time[0])
+            start = begins if start is None else start
+            offset = round((start - begins) / self.sample_spacing)
+            if offset < 0:
+                raise InputError(
+                    f"the initial trajectory begins at {begins:.6g} s, after the start at "
+                    f"{start:.6g} s; start later."
+                )
+            values = given[name].values[offset : offset + (count or self.start_samples)]
         else:
-            values = np.atleast_1d(np.asarray(given, float))
+            values = np.atleast_1d(np.asarray(given, float))[:count]
         if values.ndim != 1 or not np.isfinite(values).any():
             raise InputError(f"the first samples of {name} hold no number to start from.")
         return self.output.normalize(values.astype(float)), start
@@ -245,23 +263,12 @@ class LatentODE:
                 stacklevel=3,
             )
         for channel, column in zip(self.inputs, driven.T, strict=True):
-            if channel.name not in self.trained_range:
-                continue
-            low, high = self.trained_range[channel.name]
-            margin = _INPUT_MARGIN * (high - low)
-            if column.min() < low - margin or column.max() > high + margin:
-                warnings.warn(
-                    f"{channel.name} ranges from {column.min():.6g} to {column.max():.6g} in the "
-                    f"forecast but from {low:.6g} to {high:.6g} in the training: the forecast "
-                    "extrapolates.",
-                    ForecastWarning,
-                    stacklevel=3,
-                )
+            warn_of_untrained(self, channel.name, column)
 
     def save(self, path: str | Path) -> Path:
         """Write the model with its units to ``path`` (`model_file`), whole or not at all."""
         about = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "output": asdict(self.output),
             "inputs": [asdict(channel) for channel in self.inputs],
             "shape": asdict(self.shape),
@@ -281,7 +288,7 @@ class LatentODE:
         InputError
             If there is no such file or it is not such a model.
         """
-        about, arrays = model_file.read(path, _FORMAT)
+        about, arrays = model_file.read(path, FORMAT)
         try:
             model = cls(
                 output=Channel(**about["output"]),

@@ -7,6 +7,7 @@ hidden variables of the device (Takens' theorem). Equations 2 to 4 of the paper.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -54,6 +55,9 @@ class SpinODE(nn.Module):
     trained_range : dict of str to (float, float)
         Smallest and largest value (SI) of the output and of each input in the training data;
         empty before training. Saved with the model.
+    interpolation : {"held", "linear", "cubic"}
+        How sampled inputs go on between their samples unless `fit` or `forecast` are told
+        otherwise; `fit` leaves what it was told.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class SpinODE(nn.Module):
         self.k = k
         self.width = width
         self.trained_range: dict[str, tuple[float, float]] = {}
+        self.interpolation = "cubic"
         columns = k * (1 + len(self.inputs))
         self.f = nn.Sequential(
             nn.Linear(columns, width, dtype=dtype),
@@ -91,6 +96,51 @@ class SpinODE(nn.Module):
             nn.Linear(width, k, dtype=dtype),
         )
         self.draw_weights(seed)
+
+    @staticmethod
+    def for_data(
+        records,
+        *,
+        output: str,
+        inputs: str | Sequence[str],
+        state: str = "own",
+        k: int | str = "auto",
+        width: int = 50,
+        seed: int = 0,
+    ):
+        """Return an untrained model for measured data, whose scales come from the data.
+
+        Parameters
+        ----------
+        records : Dataset, or sequence of them
+            Evenly spaced samples over ``time`` (s); several experiments as a sequence or along a
+            dimension ``run``.
+        output : str
+            Variable of the measured output.
+        inputs : str or sequence of str
+            Variables that drive the device.
+        state : {"own", "delays"}
+            A state of its own, for what was measured (`LatentODE`): noise does not enter it, a
+            missing output is NaN, and `fit` finds its length. Or the paper's delayed outputs.
+        k, width, seed : int
+            Of delayed outputs their number ("auto": from the data), the neurons, and the seed of
+            the first weights.
+
+        Returns
+        -------
+        SpinODE or LatentODE
+            For `spinode.fit`, then `spinode.forecast`.
+
+        Raises
+        ------
+        InputError
+            If a variable is missing or never changes, or the samples are not evenly spaced.
+        """
+        from spinode.neural_ode.for_data import for_data  # which makes this class's models
+
+        return for_data(
+            records, output=output, inputs=inputs, state=state, k=k, width=width, seed=seed
+        )
 
     def draw_weights(self, seed: int) -> None:
         """Draw all weights and biases anew from N(0, 0.1^2)."""
@@ -154,6 +204,7 @@ class SpinODE(nn.Module):
             "k": self.k,
             "width": self.width,
             "trained_range": self.trained_range,
+            "interpolation": self.interpolation,
         }
         weights = {name: one.cpu().numpy() for name, one in self.f.state_dict().items()}
         return model_file.write(path, description, weights)
@@ -182,4 +233,5 @@ class SpinODE(nn.Module):
         except (KeyError, TypeError, RuntimeError):
             raise InputError(f"{path} is damaged; train the model again.") from None
         model.trained_range = {name: tuple(span) for name, span in about["trained_range"].items()}
+        model.interpolation = about.get("interpolation", "cubic")
         return model

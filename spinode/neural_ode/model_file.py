@@ -67,6 +67,14 @@ def read(path: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndar
     return about, arrays
 
 
+def kind(path: str | Path) -> str | None:
+    """Return the ``format`` of a model's file; None if it is not one."""
+    try:
+        return contents(path)[0].get("format")
+    except ValueError:
+        return None
+
+
 def contents(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return description and arrays of any file of `write`.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinode.neural_ode import linear, records
-from spinode.neural_ode.forecast import cores
+from spinode.neural_ode.cores import cores
 from spinode.neural_ode.latent_training import HeldOut, Trained, train
 from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
@@ -153,8 +153,8 @@ class Pilots:
                 train(shape, w, 1.0, fitted, None, plan=plan, ridge=0.0)
                 for w in starts[:_LINEAR_STARTS]
             ]
-            done = min(trials, key=lambda one: one.error)
-            self._linear[key] = linear.retimed(shape, done.weights)
+            weights = _sound(shape, fitted, starts, trials)
+            self._linear[key] = linear.retimed(shape, weights)
         return self._linear[key]
 
     def remember(self, candidate: Candidate) -> None:
@@ -249,3 +249,23 @@ class Pilots:
         if length <= WINDOW / 2:
             return ((int(length), _STEPS), (WINDOW, last))
         return ((WINDOW, _STEPS + last),)
+
+
+def _sound(
+    shape: Shape, fitted: list[Window], starts: list[np.ndarray], trials: list[Trained]
+) -> np.ndarray:
+    """Return the best weights of linear trainings that also simulate whole records.
+
+    The free first state of a window can hide that a model is unstable: a training whose free
+    simulation of what it was fitted to is worse than that of its own start is left out.
+    """
+    free = HeldOut(fitted, 50)
+
+    def error(weights: np.ndarray) -> float:
+        return float(free.squares(shape, weights, 1.0).mean())
+
+    for done, start in sorted(zip(trials, starts, strict=False), key=lambda one: one[0].error):
+        after = error(done.weights)
+        if np.isfinite(after) and after <= error(start):
+            return done.weights
+    return min(starts, key=error)

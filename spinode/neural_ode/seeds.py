@@ -10,9 +10,9 @@ import xarray as xr
 from tqdm import tqdm
 
 from spinode.neural_ode.checkpoint import Checkpoint
-from spinode.neural_ode.forecast import cores
+from spinode.neural_ode.cores import cores
 from spinode.neural_ode.model import SpinODE
-from spinode.neural_ode.training import fit
+from spinode.neural_ode.training import fit_delays
 
 
 def fit_seeds(
@@ -103,5 +103,5 @@ def _fit_seed(model, trajectory, seed, checkpoint, options) -> tuple[SpinODE, xr
     model = copy.deepcopy(model)
     model.draw_weights(seed)
     kept = _checkpoint(checkpoint, seed)
-    history = fit(model, trajectory, seed=seed, checkpoint=kept, progress=False, **options)
+    history = fit_delays(model, trajectory, seed=seed, checkpoint=kept, progress=False, **options)
     return model, history

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from spinode.errors import InputError
+from spinode.neural_ode import latent, model_file
+from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.model import SpinODE
 
 _FOLDER = resources.files("spinode.neural_ode") / "models"
@@ -25,21 +27,24 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".json") for name in files if name.endswith(".json")))
 
 
-def load_model(name: str) -> SpinODE:
-    """Return a trained model by name.
+def load_model(name: str | Path) -> SpinODE | LatentODE:
+    """Return a trained model by name, or one of either form from its file.
 
     Its weights are read as plain numbers; nothing in the file is executed.
 
     Parameters
     ----------
-    name : str
-        One of `names`.
+    name : str or path
+        One of `names`, or a file that `save` wrote.
 
     Raises
     ------
     InputError
         If there is no such model.
     """
+    if isinstance(name, Path) or str(name).endswith(".npz"):
+        kind = model_file.kind(name)
+        return (LatentODE if kind == latent.FORMAT else SpinODE).load(name)
     with resources.as_file(_FOLDER / f"{_known(name)}.npz") as path:
         return SpinODE.load(path)
 

@@ -32,12 +32,12 @@ _CODE = code_version(f"import {__name__}")
 Samples = tuple[int, int]
 
 
-def fit(
+def fit_delays(
     model: SpinODE,
     trajectory: xr.Dataset | Sequence[xr.Dataset],
     *,
     inputs: Drive | Sequence[Drive] | None = None,
-    interpolation: str = "cubic",
+    interpolation: str | None = None,
     train: Samples | Sequence[Samples | None] | None = None,
     validation: Samples | Sequence[Samples | None] | None = None,
     iterations: int = 2400,
@@ -58,7 +58,9 @@ def fit(
     checkpoint: str | Path | Checkpoint | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Train ``model`` on ``trajectory``; leave it with the best weights.
+    """Train a model whose state is delayed outputs; leave it with the best weights.
+
+    `spinode.fit` calls it.
 
     Best are the weights with the smallest mean squared error of a free forecast over the whole
     validation stretch, or over the training stretch if there is none.
@@ -75,8 +77,9 @@ def fit(
     inputs : Drive, optional
         The inputs as functions of time, of several trajectories one each. By default the
         trajectory's own columns.
-    interpolation : {"held", "linear", "cubic"}
-        How the trajectory's own inputs go on between its samples.
+    interpolation : {"held", "linear", "cubic"}, optional
+        How the trajectory's own inputs go on between its samples; by default as the model has it,
+        which is "cubic" unless the data chose. Forecasts have the same default.
     train, validation : (int, int), or sequence of them
         First sample of the stretch, and the one after its last. Of several trajectories in each,
         or one pair a trajectory, None for one that is left out. By default all samples are
@@ -142,6 +145,7 @@ def fit(
     TrainingDiverged
         If the loss becomes infinite or very large.
     """
+    interpolation = interpolation or model.interpolation
     trajectories = as_list(trajectory)
     if not trajectories:
         raise InputError("there is no trajectory to learn from; give one Dataset or several.")
@@ -194,6 +198,7 @@ def fit(
     finally:
         _kernels.store(model, training.state.best)
         model.trained_range = stretches["train_mse"].ranges
+        model.interpolation = interpolation
     checkpoint.end()
     return training.history()
 

@@ -18,6 +18,10 @@ _TIMES = [
 ]
 
 
+# Samples that a state of delayed outputs is fitted to.
+_START = 50
+
+
 def _times(command):
     for option in reversed(_TIMES):
         command = option(command)
@@ -119,10 +123,11 @@ def forecast(
     import pandas as pd
 
     from spinode.files import replacing
-    from spinode.neural_ode.latent import LatentODE
+    from spinode.neural_ode.forecast import forecast as run_forecast
+    from spinode.neural_ode.shipped import load_model
     from spinode.recordings.readers import read_recording
 
-    learned = LatentODE.load(model)
+    learned = load_model(model)
     columns = list(inputs) or [channel.name for channel in learned.inputs]
     if len(columns) != len(learned.inputs):
         raise InputError(f"the model has {len(learned.inputs)} inputs, not {len(columns)}.")
@@ -145,8 +150,9 @@ def forecast(
             )
     first = None
     if output:
-        first = given[learned.output.name].values[: start_samples or learned.start_samples]
-    run = learned.forecast(given, first, band=band)
+        usual = getattr(learned, "start_samples", _START)
+        first = given[learned.output.name].values[: start_samples or usual]
+    run = run_forecast(learned, given, initial=first, band=band)
     units_of = {one.name: one.units for one in (learned.output, *learned.inputs)}
     table = {"time_s": run.time.values}
     for name in run:
