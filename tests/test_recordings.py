@@ -66,6 +66,61 @@ def test_a_german_table_and_a_mumax3_table_are_read(table, tmp_path):
     assert float(read.time[-1]) == pytest.approx(59 * 5e-12)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Zeit [us];Eingang [mV];v [mV]\n0,5;1,25;-2,5\n", "utf-8-sig"),
+        ("Model,X-2024\nRate,2e6\n\nZeit,Eingang,v\nus,mV,mV\n0.5,1.25,-2.5\n", "cp1252"),
+        ("Zeit (µs)\tEingang [mV]\tv/mV\r\n0,5\t1,25\t-2,5\r\n", "cp1252"),
+        ("# measured on Monday\n% Zeit_us Eingang_mV v_mV\n0.5  1.25  -2.5\n", "ascii"),
+        ("Zeit (us);Eingang, mV;v_mV;Kommentar\n0.5;1.25;-2.5;ok\n", "utf-16"),
+        ('"Zeit [us]","Eingang [mV]","v [mV]"\n"0.5","1.25","-2.5"\n', "utf-8"),
+    ],
+)
+def test_tables_of_instruments_and_spreadsheets_are_read(text, encoding, tmp_path):
+    """The same three numbers, in as many ways as there are programs that write them."""
+    head, row = text.rstrip().rsplit("\n", 1)
+    rows = [row.replace("2.5", f"2.{n:02d}5").replace("2,5", f"2,{n:02d}5") for n in range(80)]
+    steps = [
+        one.replace("0.5", f"{n}.5", 1).replace("0,5", f"{n},5", 1) for n, one in enumerate(rows)
+    ]
+    inputs = [
+        one.replace("1.25", f"1.{n % 7}25").replace("1,25", f"1,{n % 7}25")
+        for n, one in enumerate(steps)
+    ]
+    path = tmp_path / "r.csv"
+    path.write_bytes("\n".join([head, *inputs, ""]).encode(encoding))
+    read = read_recording(path, output="v", inputs=["Eingang"], time="Zeit")
+    n = np.arange(80)
+    np.testing.assert_allclose(read.time, 1e-6 * n, atol=1e-15)
+    np.testing.assert_allclose(read.v, -1e-3 * (2 + n / 100 + 0.005), rtol=1e-12)
+    np.testing.assert_allclose(read.Eingang, 1e-3 * (1 + (n % 7) / 10 + 0.025), rtol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%H:%M:%S"])
+def test_clocks_and_dates_become_seconds(form, table, tmp_path):
+    when = pd.Timestamp("2024-02-11 09:00:30") + pd.to_timedelta(90.0 * np.arange(200), unit="s")
+    table = table.assign(when=when.strftime(form))
+    table.to_csv(tmp_path / "r.csv", index=False)
+    read = read_recording(tmp_path / "r.csv", output="v", inputs=["drive"], time="when")
+    np.testing.assert_allclose(read.time, 90.0 * np.arange(200))
+
+
+def test_a_unit_of_ones_own_stays_as_it_is(table, tmp_path):
+    named = table.rename(columns={"v_mV": "v [counts]", "drive_mV": "T [°C]"})
+    read = read_recording(
+        written(named, tmp_path / "r.csv"), output="v", inputs=["T"], time="time_us"
+    )
+    assert (read.v.units, read["T"].units) == ("counts", "degC")
+    np.testing.assert_allclose(read.v, table.v_mV)
+
+
+def test_a_table_without_names_has_numbers_for_them(table, tmp_path):
+    table.to_csv(tmp_path / "r.csv", index=False, header=False)
+    read = read_recording(tmp_path / "r.csv", output="3", inputs=["2"], time="1")
+    np.testing.assert_allclose(read["3"], table.v_mV)
+
+
 def test_structures_of_matlab_are_reached_by_their_fields(table, tmp_path):
     values = {name: table[name].to_numpy() for name in table}
     scipy.io.savemat(tmp_path / "r.mat", {"run": values})
@@ -153,7 +208,9 @@ def test_bad_files_get_one_sentence(table, tmp_path):
 @pytest.mark.parametrize(
     ("unit", "factor", "base"),
     [("ms", 1e-3, "s"), ("kHz", 1e3, "Hz"), ("mT", 1e-3, "T"), ("T", 1, "T"), ("m", 1, "m"),
-     ("kJ/m3", 1e3, "J/m3"), ("min", 60, "s"), ("%", 0.01, "1")],
+     ("kJ/m3", 1e3, "J/m3"), ("min", 60, "s"), ("%", 0.01, "1"), ("l/min", 1e-3 / 60, "m3/s"),
+     ("mm2", 1e-6, "m2"), ("µA/cm2", 1e-2, "A/m2"),
+     ("N·m", 1, "N*m"), ("rpm", np.pi / 30, "rad/s"), ("m/s^2", 1, "m/s2")],
 )  # fmt: skip
 def test_units(unit, factor, base):
     assert to_si(unit) == (pytest.approx(factor), base)

@@ -110,11 +110,11 @@ def run(
         rows[:done] = saved["rows"]
         pictures[: len(saved["pictures"])] = saved["pictures"]
 
-    def save():
+    def save(now):
         write_arrays(
             checkpoint,
             identity=identity,
-            spent=spent + clock.monotonic() - started,
+            spent=spent + now - started,
             relaxed=relaxed,
             rows=rows[:done],
             pictures=pictures[: np.searchsorted(picture_rows, done)],
@@ -122,7 +122,7 @@ def run(
         )
 
     cells = np.count_nonzero(film.inside)
-    saved_at = clock.monotonic()
+    saved_at = started  # relaxing counts, too
     with tqdm(
         total=plan.time[-1] * 1e9,
         initial=plan.time[done] * 1e9,
@@ -149,8 +149,9 @@ def run(
             integrator.advance(**(parameters | driven))
             bar.n = plan.time[done] * 1e9  # set, not added up: rounding would overshoot the total
             bar.update(0)
-            if checkpoint is not None and clock.monotonic() - saved_at > _CHECKPOINT_EVERY:
-                save()
+            now = clock.monotonic()
+            if checkpoint is not None and now - saved_at > _CHECKPOINT_EVERY:
+                save(now)
                 saved_at = clock.monotonic()
     if checkpoint is not None:
         Path(checkpoint).unlink(missing_ok=True)

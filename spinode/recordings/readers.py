@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ import xarray as xr
 
 from spinode.errors import InputError
 from spinode.files import first_line
-from spinode.recordings.units import of_column, to_si
+from spinode.recordings.tables import read_table
+from spinode.recordings.units import is_unit, of_column, to_si
 
 # Times may miss an even grid by this part of a sample before they are put on one by interpolation,
 # and by that part before they are refused: what lies between samples is then not known.
@@ -82,7 +82,10 @@ def read_recording(
     for name, values in found.items():
         short, own = of_column(called[name])
         unit = (units or {}).get(name, (units or {}).get(short, own))
-        factor, kinds[name] = to_si("1" if unit is None else unit)
+        if unit is None or (unit == own and name != time and not is_unit(unit)):
+            factor, kinds[name] = 1.0, unit or "1"  # counts, or whatever the file calls it
+        else:
+            factor, kinds[name] = to_si(unit)
         data[name] = factor * values
     if time and kinds[time] not in ("s", "1"):
         raise InputError(f"{path}: the time column {time} is in {kinds[time]}, not in seconds.")
@@ -111,10 +114,10 @@ def read_recording(
 def _columns(path: Path) -> dict[str, np.ndarray]:
     """Return every column of numbers in a file."""
     suffix = path.suffix.lower()
-    head = first_line(path)
+    first_line(path)  # says so if there is no such file, or only a pointer to it
     try:
         if suffix in _TEXT:
-            columns = _text(path, head)
+            columns = read_table(path)
         elif suffix in _HDF5:
             columns = _hdf5(path)
         elif suffix == ".mat":
@@ -140,47 +143,6 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
     columns = {name: values for name, values in columns.items() if values.ndim == 1}
     if not columns:
         raise InputError(f"{path} holds no column of numbers.")
-    return columns
-
-
-def _text(path: Path, head: str) -> dict[str, np.ndarray]:
-    """Read a table with a header line; a field that is not a number is missing."""
-    import pandas as pd
-
-    if head.startswith("# t (s)"):
-        names, separator = head[2:].split("\t"), "\t"
-    else:
-        try:
-            separator = csv.Sniffer().sniff(head, ",;\t ").delimiter
-        except csv.Error:
-            separator = ","
-        names = None
-    decimal = "," if separator == ";" and ";" in head else "."
-    table = pd.read_csv(
-        path,
-        sep=separator,
-        decimal=decimal,
-        names=names,
-        header=0,
-        skipinitialspace=True,
-        index_col=False,
-        low_memory=False,
-    )
-    columns = {}
-    for name in table:
-        if str(name).startswith("Unnamed"):
-            continue
-        values = pd.to_numeric(table[name], errors="coerce")
-        worded = table[name].notna() & values.isna()
-        # A word among numbers is a damaged line, unless it says that there is none.
-        odd = table[name][worded].astype(str).str.strip().str.lower()
-        odd = odd[~odd.isin(["nan", "na", "n/a", "", "inf", "-inf", "null", "none"])]
-        if len(odd) and values.notna().any():
-            raise InputError(
-                f"{path}, line {odd.index[0] + 2}: {odd.iloc[0][:40]!r} in column {name} is not "
-                "a number."
-            )
-        columns[str(name).lstrip("# ").strip()] = values.to_numpy(float)
     return columns
 
 

@@ -18,6 +18,7 @@ from spinode.recordings.residuals import ResidualTest, residual_test
 
 #: Part of a recording that is learned from, unless told otherwise; the rest is held out.
 TRAIN = (0.0, 0.7)
+_FEWEST_HELD_OUT = 40
 
 
 @dataclass(frozen=True)
@@ -201,10 +202,10 @@ def _split(recording: xr.Dataset, train: tuple[float, float]) -> tuple[xr.Datase
         )
     rest = slice(stop, None) if count - stop >= first else slice(0, first)
     held_out = recording.isel(time=rest)
-    if held_out.sizes["time"] < 100:
+    if held_out.sizes["time"] < _FEWEST_HELD_OUT:
         raise InputError(
             f"train = {train[0]:g}:{train[1]:g} leaves {held_out.sizes['time']} samples to test "
-            "on; at least 100 are needed."
+            f"on; at least {_FEWEST_HELD_OUT} are needed."
         )
     return recording.isel(time=slice(first, stop)), held_out
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jobs
+import watch
 from jobs import Job, Row
 
 from spinode.errors import SpinodeError
@@ -48,7 +49,7 @@ def checkpoint(row: Row, job: Job, tries: int, scratch: Path, random) -> None:
     while content is None:
         pid = jobs.start(job.run, folder)
         if jobs.wait_for(saved.exists, pid):
-            time.sleep(4 * jobs.INTERVAL)
+            time.sleep(4 * watch.INTERVAL)
             jobs.kill(pid)
         jobs.end(pid)
         content = saved.read_bytes() if saved.exists() else None

@@ -23,16 +23,9 @@ from spinode import SpinODE, fit, simulate
 from spinode.devices.drives import RandomSine
 from spinode.devices.protocols import ONE_SKYRMION
 from spinode.errors import SpinodeError
-from spinode.micromagnetics import embedded
-from spinode.neural_ode import checkpoint
 from spinode.trajectory import load, save
 from spinode.workflow import cli
 from spinode.workflow.points import Plan, Point, publish
-
-#: How often (s) jobs write their checkpoints here; the package's own intervals are longer.
-INTERVAL = 0.1
-embedded._CHECKPOINT_EVERY = INTERVAL
-checkpoint._SECONDS = INTERVAL
 
 #: Exit code of a job whose error was not said in a sentence.
 INTERNALS = 99
@@ -47,11 +40,22 @@ class Row:
     lost: list[float] = field(default_factory=list)
     unit: str = "s"
     wrong: int = 0
+    overdue: int | None = None
+    protected: bool = True  # by a checksum, without which wrong results are to be expected
     messages: Counter = field(default_factory=Counter)
 
-    def add(self, same: bool, message: str = "", lost: float | None = None) -> None:
+    def add(
+        self,
+        same: bool,
+        message: str = "",
+        lost: float | None = None,
+        overdue: bool | None = None,
+    ) -> None:
+        """Count a try: whether the result is the same, what was lost, and if more than may be."""
         self.tries += 1
         self.wrong += not same
+        if overdue is not None:
+            self.overdue = (self.overdue or 0) + overdue
         if lost is not None:
             self.lost.append(lost)
         if message:
@@ -60,6 +64,12 @@ class Row:
     @property
     def identical(self) -> str:
         return "yes" if not self.wrong else f"no, {self.wrong}"
+
+    @property
+    def bounded(self) -> str:
+        if self.overdue is None:
+            return ""
+        return "yes" if not self.overdue else f"no, {self.overdue}"
 
     @property
     def most_lost(self) -> str:
@@ -71,7 +81,8 @@ class Row:
     def line(self) -> str:
         """The row of a Markdown table."""
         said = "; ".join(f"{text} ({count})" for text, count in self.messages.most_common(4))
-        return f"| {self.fault} | {self.tries} | {self.most_lost} | {self.identical} | {said} |"
+        cells = self.fault, self.tries, self.most_lost, self.bounded, self.identical, said
+        return f"| {' | '.join(map(str, cells))} |"
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,13 @@ def start(job: Callable[[Path], None], folder: Path) -> int:
 
 def end(pid: int) -> int:
     """Wait for a process; return its exit code."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return end_and_usage(pid)[0]
+
+
+def end_and_usage(pid: int):
+    """Wait for a process; return its exit code and what it used of the processor."""
+    _, status, usage = os.wait4(pid, 0)
+    return os.waitstatus_to_exitcode(status), usage
 
 
 def finish(job: Callable[[Path], None], folder: Path) -> tuple[int, str]:
@@ -273,6 +290,14 @@ def point(folder: Path) -> list[Path]:
     (attempt / "results" / "demo.json").write_text('{"sum": 103.25, "error": {"k = 2": 0.125}}')
     publish(plan, Point("count=3", {"count": 3, "step": 0.5}), attempt, None, 2.5)
     return [folder / "count=3" / name for name in ("point.json", "results/demo.json")]
+
+
+def mumax3_table(path: Path) -> Path:
+    """Write a table of 50 rows as MuMax3 does."""
+    rows = [f"{n * 5e-12:g}\t0\t0\t{0.7 + 0.001 * n:.7g}\t{8e5 + n:g}\n" for n in range(50)]
+    header = "# t (s)\tmx ()\tmy ()\tmz ()\tKu1.region1 (J/m3)\n"
+    path.write_text(header + "".join(rows))
+    return path
 
 
 def wait_for(condition: Callable[[], Any], pid: int) -> bool:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import jobs
+import watch
 from jobs import Job, Row
 
 from spinode.workflow.table import table
@@ -16,35 +17,35 @@ _SWEEP = ("sweep", "demo", "-p", "count", "0:6", "--workers", "2")
 
 
 def checkpointed(
-    row: Row, job: Job, tries: int, scratch: Path, random, stretch: tuple[float, float] = (0, 1)
+    row: Row, job: Job, tries: int, scratch: Path, random, phase: str | None = None
 ) -> None:
-    """Kill a job in a stretch of its time (0 its start, 1 its end), and let it go on.
+    """Kill a job at some moment, or in one phase of a training, and let it go on.
 
-    What is lost is the time between the last checkpoint, or else the start, and the kill.
+    What is lost is the work that it had done since its last checkpoint, or else its start.
     """
     reference = scratch / "reference"
     started = time.monotonic()
     assert jobs.finish(job.run, reference) == (0, "")
     whole = time.monotonic() - started
     expected = job.read(reference)
-    for number in range(tries):
+    number = 0
+    while number < tries:
         folder = scratch / f"kill{number}"
-        while True:
-            jobs.remove(folder)
-            folder.mkdir()
-            checkpoint = folder / job.checkpoint
-            started = time.time()
-            pid = jobs.start(job.run, folder)
-            time.sleep(whole * random.uniform(*stretch))
-            jobs.kill(pid)
-            killed = time.time()
-            if jobs.end(pid) == 0:
-                continue  # it was faster
-            saved = checkpoint.stat().st_mtime if checkpoint.exists() else started
-            break
-        code, said = jobs.finish(job.run, folder)
-        same = code == 0 and job.read(folder) == expected and not left_over(folder)
-        row.add(same, "" if code == 0 else said, killed - saved)
+        folder.mkdir()
+        watch.reset()
+        pid = jobs.start(job.run, folder)
+        time.sleep(whole * random.uniform())
+        jobs.kill(pid)
+        code, usage = jobs.end_and_usage(pid)
+        if code != 0 and watch.phase() == phase:  # it was not faster
+            number += 1
+            # An end, too, removes the checkpoint; then the result was about to be written.
+            over = watch.wrote_once() and not (folder / job.checkpoint).exists()
+            lost, overdue = watch.lost(usage), watch.overdue()
+            code, said = jobs.finish(job.run, folder)
+            same = code == 0 and job.read(folder) == expected and not left_over(folder)
+            message = "(it had just ended: all of it is done again)" if over else ""
+            row.add(same, said if code else message, None if over else lost, overdue)
         jobs.remove(folder)
 
 
@@ -82,13 +83,15 @@ def sweep(rows: dict[str, Row], tries: dict[str, int], scratch: Path, random) ->
     A point is lost if it was done before the kill and is run again.
     """
     expected = {count: 100 + count for count in range(6)}
-    for number in range(tries["driver"]):
-        book = jobs.workbook(scratch / f"driver{number}")
+    while rows["driver"].tries < tries["driver"]:
+        book = jobs.workbook(scratch / f"driver{rows['driver'].tries}")
         pid = jobs.start(jobs.spinode(*_SWEEP), book)
         time.sleep(random.uniform(0, 9))
         done, before = _done(book), len(_ran(book))
         jobs.kill(pid)
-        jobs.end(pid)
+        if jobs.end(pid) == 0:  # it was faster
+            jobs.remove(book)
+            continue
         code, said = jobs.finish(jobs.spinode(*_SWEEP), book)
         again = {count for count, *_ in _ran(book)[before:]} & done
         same = code == 0 and _points(book) == expected
@@ -124,8 +127,8 @@ def sweep(rows: dict[str, Row], tries: dict[str, int], scratch: Path, random) ->
 
 def pipeline(row: Row, tries: int, scratch: Path, random) -> None:
     """Kill ``dvc repro``, the notebook it runs or that one's kernel; what is lost are stages."""
-    for number in range(tries):
-        book = jobs.workbook(scratch / f"pipeline{number}")
+    while row.tries < tries:
+        book = jobs.workbook(scratch / f"pipeline{row.tries}")
         dvc = [sys.executable, "-m", "dvc"]
         quiet = {"cwd": book, "check": True, "capture_output": True}
         subprocess.run(["git", "init", "--quiet"], **quiet)
@@ -134,6 +137,9 @@ def pipeline(row: Row, tries: int, scratch: Path, random) -> None:
             [*dvc, "repro"], cwd=book, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         time.sleep(random.uniform(0.5, 12))
+        if process.poll() is not None:  # it was faster
+            jobs.remove(book)
+            continue
         victims = [process.pid, *_children(process.pid)]
         jobs.kill(random.choice(victims))
         time.sleep(0.1)
