@@ -41,7 +41,7 @@ def measure(name, folder, seed):
     """Return the model of a device, its errors, its bands' coverage and its minutes."""
     begin, cpu = time.perf_counter(), time.process_time()
     device = published.load(name, folder)
-    model = identify(device.train, output="y", inputs="u", seed=seed, progress=False)
+    model = identify(device.train, output="y", inputs="u", seed=seed)
     errors, inside = {}, {}
     for which, test in device.tests.items():
         with warnings.catch_warnings():
