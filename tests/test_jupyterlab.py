@@ -264,7 +264,7 @@ def test_the_settings_are_ones_that_jupyterlab_has(lab):
     """A setting that is gone from its schema would do nothing, without a word."""
     from spinode.workflow.lab import _SETTINGS
 
-    for plugin, wanted in _SETTINGS.items():
+    for plugin, wanted in json.loads(_SETTINGS.read_text("utf-8")).items():
         schema = lab.ask("GET", f"lab/api/settings/{plugin}").json()["schema"]["properties"]
         assert {name: schema[name]["default"] for name in wanted} == wanted
 

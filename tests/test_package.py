@@ -74,6 +74,28 @@ def test_commands_that_need_no_workbook_work_and_others_say_so(elsewhere):
     assert "does not lie in a spinode workbook" in refused.stderr
 
 
+@pytest.mark.parametrize("kind", ["editable", "standard"])
+def test_the_workbook_alone_changes_what_jupyterlab_does(kind, tmp_path):
+    """Its texts open as notebooks, whoever starts JupyterLab; a wheel leaves JupyterLab alone."""
+    wheel = pytest.importorskip("hatchling.builders.wheel", reason="hatchling is not here")
+    from jupyter_server.services.config import ConfigManager
+
+    builder = wheel.WheelBuilder(str(ROOT))
+    data = builder.get_default_build_data()
+    for hook in builder.get_build_hooks(str(tmp_path)).values():
+        hook.initialize(kind, data)
+    for source, target in data["shared_data"].items():
+        (tmp_path / target).parent.mkdir(parents=True)
+        shutil.copy(ROOT / source, tmp_path / target)
+    found = ConfigManager(read_config_path=[str(tmp_path / "etc/jupyter/labconfig")])
+    plugins = found.get("default_setting_overrides")
+    if kind == "standard":
+        assert not plugins
+        return
+    viewers = plugins["@jupyterlab/docmanager-extension:plugin"]["defaultViewers"]
+    assert viewers["python"] == "Jupytext Notebook"
+
+
 def test_versions_agree():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert spinode.__version__ == version

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,17 +15,9 @@ from spinode.files import replacing
 
 #: The page that lists the notebooks.
 INDEX = Path("notebooks", "README.md")
-# Defaults of this JupyterLab alone; what somebody has chosen in the settings goes before them.
-_SETTINGS = {
-    "@jupyterlab/docmanager-extension:plugin": {
-        "defaultViewers": {"python": "Jupytext Notebook", "markdown": "Markdown Preview"}
-    },
-    "@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True},
-    "@jupyterlab/apputils-extension:notification": {
-        "fetchNews": "false",  # without asking at the first start
-        "checkForUpdates": False,
-    },
-}
+# Defaults of this JupyterLab alone; what somebody has chosen in the settings goes before them. An
+# editable installation gives them to every JupyterLab of its environment (hatch_build.py).
+_SETTINGS = resources.files("spinode.workflow") / "jupyterlab.json"
 # The kernel of this environment by its full path: jupytext gives it to a text, which names none,
 # only if it can tell that it is this Python. Otherwise JupyterLab asks.
 _KERNEL = {
@@ -63,7 +56,10 @@ def start(root: Path, page: Path = INDEX, options: Sequence[str] = ()) -> NoRetu
 def environment(root: Path, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment variables of JupyterLab; write what they point to under ``build``."""
     folder = root / "build" / "jupyter"
-    _write(folder / "config" / "labconfig" / "default_setting_overrides.json", _SETTINGS)
+    _write(
+        folder / "config" / "labconfig" / "default_setting_overrides.json",
+        json.loads(_SETTINGS.read_text("utf-8")),
+    )
     _write(folder / "data" / "kernels" / "python3" / "kernel.json", _KERNEL)
     first = {
         "PATH": Path(sys.executable).parent,  # a cell's !spinode is this one
