@@ -6,7 +6,7 @@ model then simulates each official test from its input and the first 50 samples 
 the root mean square error behind those 50 samples is reported. No test sample enters the training
 or the choice of anything.
 
-``--data DIR`` is a folder of local copies (`spinode.recordings.published.load`); without one, the
+``--from DIR`` is a folder of local copies (`spinode.recordings.published.load`); without one, the
 package ``nonlinear-benchmarks`` downloads. Prints one JSON object on its last line; errors are
 medians over the seeds.
 
@@ -41,7 +41,7 @@ def measure(name, folder, seed):
     """Return the model of a device, its errors, its bands' coverage and its minutes."""
     begin, cpu = time.perf_counter(), time.process_time()
     device = published.load(name, folder)
-    model = identify(device.train, output="y", inputs="u", seed=seed, progress=False)
+    model = identify(device.train, output="y", inputs="u", seed=seed)
     errors, inside = {}, {}
     for which, test in device.tests.items():
         with warnings.catch_warnings():
@@ -58,7 +58,9 @@ def measure(name, folder, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     beside = ROOT.parent / "shared" / "system-identification"
-    parser.add_argument("--data", type=Path, default=beside if beside.is_dir() else None)
+    parser.add_argument(
+        "--from", dest="data", type=Path, default=beside if beside.is_dir() else None
+    )
     parser.add_argument("--only", choices=published.DEVICES, action="append")
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     arguments = parser.parse_args()

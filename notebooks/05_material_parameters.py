@@ -237,7 +237,9 @@ def draw_traces(upper, lower):
         lower.plot(error.time * 1e9, error, linewidth=1, **LOOKS[name].line | {"label": label})
     lower.set(xlabel="time (ns)", ylabel="error")
     lower.set_title("errors; in the legend, NRMSE of all that was held out", fontsize=8)
-    lower.margins(x=0, y=0.6)
+    lower.margins(x=0, y=0.1)
+    lowest, highest = lower.get_ylim()
+    lower.set_ylim(lowest, lowest + 1.9 * (highest - lowest))  # room for the legend
     lower.legend(fontsize=7, ncols=2, loc="upper left")
 
 

@@ -124,7 +124,7 @@ def first_line(path: Path) -> str:
     """Return the first line of ``path``, refusing what cannot hold data at all."""
     try:
         with path.open("rb") as file:
-            line = file.readline(4096).decode("latin-1").rstrip("\r\n")
+            line = file.readline(1 << 20).decode("latin-1").rstrip("\r\n")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}.") from None
     if line.startswith("version https://git-lfs"):

@@ -53,7 +53,8 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If the folder cannot be written.
+        If the folder cannot be written, or a name, a value or an attribute is one that netCDF
+        does not hold; then the old file stays.
     """
     with replacing(path) as partial:
         checked = {
@@ -61,7 +62,15 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
             for name, variable in dataset.variables.items()
             if variable.size and variable.ndim and variable.dtype.kind in "iufb"
         }
-        dataset.to_netcdf(partial, engine="h5netcdf", encoding=checked)
+        try:
+            dataset.to_netcdf(partial, engine="h5netcdf", encoding=checked)
+        except OSError:
+            raise
+        except Exception as error:  # which one depends on what it is, and on the library
+            said = " ".join(str(error).split()).rstrip(".")
+            raise InputError(
+                f"cannot write {path}: {said:.200}; rename, convert or delete that."
+            ) from None
     return Path(path)
 
 

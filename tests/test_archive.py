@@ -19,6 +19,8 @@ def book(tmp_path, monkeypatch):
         "results/tiny/training.json": '{"nrmse": 0.01}\n',
         "figures/tiny/fig2.png": "not really a picture",
         "build/tiny/02_training.ipynb": "{}",
+        "build/tiny/book/source/index.md": "left out: what the book is made of",
+        "build/tiny/checkpoints/k2.pt": "left out",
         "notebooks/02_training.py": "# %%\n",
         "spinode/neural_ode/__pycache__/x.pyc": "left out",
         "dvc.yaml": "stages: {}\n",
@@ -69,6 +71,9 @@ def test_a_changed_archive_is_found_out(book, change, message):
 def test_what_cannot_be_packed_or_checked_is_said(book):
     with pytest.raises(InputError, match=r"no profiles/none\.yaml"):
         archive.archive("none", "none.zip")
+    (book / "build/tiny/02_training.ipynb").unlink()  # only what else lies there is left
+    with pytest.raises(InputError, match=r"no build/tiny/\*\.ipynb to pack"):
+        archive.archive("tiny", "none.zip")
     with pytest.raises(InputError, match="there is no archive"):
         archive.verify("none.zip")
     (book / "text.zip").write_text("no archive")

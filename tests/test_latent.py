@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.io import savemat
 
 from spinode.errors import InputError
 from spinode.neural_ode import _sensitivities, linear, records
@@ -252,18 +254,33 @@ def test_no_official_test_sample_enters_the_training(measured, tmp_path):
     assert np.array_equal(*weights)
 
 
-def test_the_fields_own_loader_gives_the_same_records(measured, monkeypatch):
-    benchmarks = pytest.importorskip("nonlinear_benchmarks")
-    local = published.load("tanks", measured)
-
-    def downloaded():
-        records = (local.train, local.tests["tanks"])
-        return [benchmarks.Input_output_data(u=one.u.values, y=one.y.values) for one in records]
-
-    monkeypatch.setattr(benchmarks, "Cascaded_Tanks", downloaded)
-    loaded = published.load("tanks")
-    assert loaded.train.equals(local.train)
-    assert loaded.tests["tanks"].equals(local.tests["tanks"])
+def test_the_fields_own_loader_gives_the_same_records(measured, monkeypatch, tmp_path):
+    """Its own split of the archives' files, with only the download left out."""
+    loader = pytest.importorskip("nonlinear_benchmarks.benchmarks")
+    table = np.genfromtxt(
+        measured / "cascaded-tanks/dataBenchmark.csv", delimiter=",", skip_header=1
+    )
+    columns = dict(zip(("uEst", "uVal", "yEst", "yVal"), table.T[:, :, None], strict=False))
+    circuit = {"uBenchMark": [], "yBenchMark": []}
+    for part in ("train", "valid", "test"):
+        path = measured / f"wiener-hammerstein/WienerHammerstein_{part}.hdf5"
+        with h5py.File(path) as file:
+            circuit["uBenchMark"].append(np.ravel(file["u"]))
+            circuit["yBenchMark"].append(np.ravel(file["y"]))
+    circuit = {name: np.concatenate(parts)[:, None] for name, parts in circuit.items()}
+    for folder in ("CascadedTanksFiles", "SilverboxFiles"):
+        (tmp_path / folder).mkdir()
+    savemat(tmp_path / "CascadedTanksFiles/dataBenchmark.mat", columns | {"Ts": 4.0})
+    savemat(tmp_path / "WienerHammerBenchMark.mat", circuit | {"fs": 51_200.0})
+    volts = np.genfromtxt(measured / "silverbox/SNLS80mV.csv", delimiter=",", skip_header=1)
+    volts = {"V1": volts[None, :, 0], "V2": volts[None, :, 1]}
+    savemat(tmp_path / "SilverboxFiles/SNLS80mV.mat", volts)
+    monkeypatch.setattr(loader, "cashed_download", lambda *a, **k: str(tmp_path))
+    for name in published.DEVICES:
+        local, loaded = published.load(name, measured), published.load(name)
+        assert loaded.train.equals(local.train)
+        assert list(loaded.tests) == list(local.tests)
+        assert all(loaded.tests[one].equals(local.tests[one]) for one in local.tests)
 
 
 def test_devices_that_are_not_there_get_one_sentence(tmp_path):

@@ -350,8 +350,15 @@ def test_bad_options_are_refused_in_one_sentence(options, says):
 
 WITHOUT_ROCKET_FFT = """
 import sys
+import types
 import numpy as np
-sys.modules["rocket_fft"] = None
+from numba import njit
+FAULTS = {
+    "absent": None,
+    "broken": types.SimpleNamespace(c2c=len, c2r=len, r2c=len),
+    "wrong": types.SimpleNamespace(c2c=len, c2r=len, r2c=njit(lambda *_: None)),
+}
+sys.modules["rocket_fft"] = FAULTS[sys.argv[3]]
 from spinode.micromagnetics import demag, transforms
 assert not transforms.KEPT
 m = np.load(sys.argv[1])
@@ -359,12 +366,20 @@ np.save(sys.argv[2], demag.Demag(m.shape[2], m.shape[1], 2e-9, 1e-9, 580e3).remo
 """
 
 
-def test_without_rocket_fft_scipy_does_it(tmp_path):
-    """The demagnetizing field is the same to rounding; compiled code is then not kept."""
+@pytest.mark.parametrize("fault", ["absent", "broken", "wrong"])
+def test_without_rocket_fft_scipy_does_it(tmp_path, fault):
+    """The demagnetizing field is the same to rounding; compiled code is then not kept.
+
+    Absent is nothing to speak of; one that does not compile or is wrong is told in one line.
+    """
     m = np.random.default_rng(0).normal(size=(3, 9, 12))
     np.save(tmp_path / "m.npy", m)
-    command = [sys.executable, "-c", WITHOUT_ROCKET_FFT, tmp_path / "m.npy", tmp_path / "field.npy"]
+    files = tmp_path / "m.npy", tmp_path / "field.npy"
+    command = [sys.executable, "-c", WITHOUT_ROCKET_FFT, *files, fault]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     expected = Demag(12, 9, 2e-9, 1e-9, 580e3).remote(m)
     np.testing.assert_allclose(np.load(tmp_path / "field.npy"), expected, atol=1e-15)
+    said = [line for line in done.stderr.splitlines() if "rocket-fft" in line]
+    assert len(said) == (fault != "absent")
+    assert all("; the engine uses scipy.fft, which is slower." in line for line in said)

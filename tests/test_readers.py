@@ -78,6 +78,24 @@ def test_a_name_that_netcdf_refuses_is_changed(tmp_path):
     assert read.E_V.attrs == {"long_name": "E/V", "units": "J/m3"}
 
 
+@pytest.mark.parametrize("name", [".", "..", "", "a\x00b", "1a", "_x", "time", "core position"])
+def test_a_column_of_any_name_is_kept(tmp_path, name):
+    read = table(tmp_path, f"\t{name} (J)", "\t9")
+    assert [float(one[-1]) for one in read.data_vars.values()][3:] == [9.0]
+    assert [one.attrs["units"] for one in read.data_vars.values()][3:] == ["J"]
+
+
+def test_a_header_is_utf_8(tmp_path):
+    read = table(tmp_path, "\tα ()\tE (µJ)", "\t9\t8")
+    assert (float(read["α"][0]), read.E.attrs["units"]) == (9.0, "µJ")
+
+
+def test_columns_of_all_256_regions_are_read(tmp_path):
+    columns = "".join(f"\tm.region{n}{axis} ()" for n in range(256) for axis in "xyz")
+    read = table(tmp_path, columns, "".join(f"\t{n}" for n in range(768)))
+    assert float(read["m.region255z"][0]) == 767
+
+
 def test_the_charge_on_the_lattice_is_ours(tmp_path):
     columns = "\text_topologicalcharge ()\text_topologicalchargelattice ()"
     read = table(tmp_path, columns, "\t-.898\t-.928")

@@ -158,6 +158,44 @@ def test_resample_and_spacing_refuse_what_they_cannot_do():
         trajectory.spacing_of(sine().isel(time=[0]))
 
 
+@pytest.mark.parametrize(
+    "value", ["ä\n'", "", 3, 2.5, np.float32(2), float("nan"), [1, 2], np.arange(3), ["a", "b"]]
+)
+def test_attributes_come_back(tmp_path, value):
+    written = sine().assign_attrs({"a b/c": value})
+    read = trajectory.load(trajectory.save(written, tmp_path / "run.nc")).attrs["a b/c"]
+    np.testing.assert_array_equal(read, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("note", value) for value in (None, True, {"a": 1}, [1, "a"], 2**70, "a\x00b", "\udce4")),
+        ("", "text"),
+        (3, "text"),
+        ("CLASS", "text"),
+        ("_NCProperties", "text"),
+    ],
+)
+def test_what_netcdf_does_not_hold_is_told_and_the_old_file_stays(tmp_path, name, value):
+    path = trajectory.save(sine(), tmp_path / "run.nc")
+    before = path.read_bytes()
+    whole, part = sine(), sine()
+    whole.attrs[name] = part.mz.attrs[name] = value
+    for changed in (whole, part):
+        with pytest.raises(InputError, match=r"cannot write .*run\.nc: .*; rename, conv") as told:
+            trajectory.save(changed, path)
+        assert "\n" not in str(told.value)
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["run.nc"]
+
+
+@pytest.mark.parametrize("name", ["a/b", "", ".", 3])
+def test_variables_of_names_that_netcdf_refuses_are_told(tmp_path, name):
+    with pytest.raises(InputError, match=r"cannot write .*; rename, convert or delete that"):
+        trajectory.save(sine().rename(mz=name), tmp_path / "run.nc")
+
+
 @given(st.integers(1, 5), st.integers(5, 30), st.integers(1, 4))
 def test_delays_and_windows_hold_the_samples_that_follow(k, samples, length):
     values = np.arange(float(samples))

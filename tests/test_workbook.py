@@ -91,7 +91,7 @@ def test_failing_cell_is_shown_and_the_partial_notebook_kept(book):
 
 def test_an_interrupt_ends_the_kernel_and_says_so_in_one_line(book):
     waits = NOTEBOOK.replace("print(", "import time\n\nprint(").replace(
-        "assert count", 'open("begun", "w").close()\ntime.sleep(60)\nassert count'
+        "assert count", 'open("begun", "w").close()\ntime.sleep(3600)\nassert count'
     )
     (book / "notebooks" / "01_demo.py").write_text(waits)
     with (book / "errors").open("w") as errors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,8 @@ def read_table(path: str | Path, rows: int | None = None) -> xr.Dataset:
 def _columns(header: str) -> dict[str, tuple[str, str]]:
     """Return the columns of a header: our name of each, MuMax3's name, its units."""
     parsed = []
+    with suppress(UnicodeDecodeError):  # what MuMax3 writes is UTF-8
+        header = header.encode("latin-1").decode("utf-8")
     for column in header.lstrip("# ").split("\t"):
         name, units = re.fullmatch(r"(.*?)(?:\s*\(([^()]*)\))?\s*", column.strip()).groups()
         parsed.append((name, units or ""))
@@ -115,12 +118,12 @@ def _columns(header: str) -> dict[str, tuple[str, str]]:
         if number == 0:
             ours = "time"
         elif ours is None or (shared[ours] > 1 and name != "ext_topologicalchargelattice"):
-            ours = re.sub(r"[/\x00-\x1f\x7f]", "_", name) or f"column {number + 1}"
+            ours = re.sub(r"[/\x00-\x1f\x7f]", "_", name).strip(".") or f"column {number + 1}"
         free, again = ours, 1
         while free in columns:
             again += 1
             free = f"{ours}_{again}"
-        columns[free] = name, units
+        columns[free] = name.replace("\x00", "_"), units
     return columns
 
 

@@ -4,18 +4,44 @@ They take a field, where to write its transform, the axes, whether forward, a fa
 of threads. The second kind is slower, and gives the same numbers to rounding.
 """
 
+import warnings
+
+import numpy as np
+import scipy.fft
 from numba import njit, objmode
 
+
+def _tried(r2c) -> None:
+    """Transform a field of four cells; raise if that does not compile or comes out wrong."""
+
+    @njit(cache=True)
+    def transform(field, out, axes):
+        r2c(field, out, axes, True, 1.0, 1)
+
+    field, out = np.array([[1.0, 2.0], [4.0, 8.0]]), np.empty((2, 2), complex)
+    transform(field, out, np.array([0, 1]))
+    if not np.allclose(out, scipy.fft.rfftn(field)):
+        raise RuntimeError("its transforms are wrong")
+
+
+#: Whether compiled code that uses them may be kept. It refers to rocket-fft by address, so that
+#: without rocket-fft nothing must be kept, nor what was kept be taken.
+KEPT = False
 try:
     from rocket_fft import c2c, c2r, r2c
 
-    #: Whether compiled code that uses them may be kept. It refers to rocket-fft by address, so
-    #: that without rocket-fft nothing must be kept, nor what was kept be taken.
+    _tried(r2c)
     KEPT = True
-except Exception:  # absent, or not made for the numba that is installed
-    import scipy.fft
+except ImportError:
+    pass
+except Exception as error:  # not made for the numba that is installed
+    _said = (str(error).split("\n")[0] or type(error).__name__).strip()
+    warnings.warn(
+        f"rocket-fft does not work here ({_said:.80}); the engine uses scipy.fft, which is slower.",
+        stacklevel=2,
+    )
 
-    KEPT = False
+if not KEPT:
 
     def _r2c(field, out, axes, forward, factor, threads):
         assert forward

@@ -68,7 +68,8 @@ def load(name: str, folder: str | Path | None = None) -> Device:
         try:
             train, tests = local(Path(folder))
         except OSError as error:
-            raise InputError(f"cannot read {name} in {folder}: {error}.") from None
+            problem = str(error).rstrip(".")
+            raise InputError(f"cannot read {name} in {folder}: {problem}.") from None
     return Device(
         _record(*train, spacing), {test: _record(*one, spacing) for test, one in tests.items()}
     )
@@ -141,7 +142,7 @@ def _downloaded(remote: tuple[str, Callable]) -> tuple:
         train, tests = getattr(nonlinear_benchmarks, function)()
     except Exception as problem:  # whatever a download and an archive may raise
         raise InputError(
-            f"nonlinear-benchmarks could not get {function}: {problem}. "
+            f"nonlinear-benchmarks could not get {function}: {str(problem).rstrip('.')}. "
             "Give the folder of local copies."
         ) from None
     tests = tests if isinstance(tests, tuple | list) else (tests,)

@@ -22,7 +22,7 @@ _LICENSE = "https://spdx.org/licenses/MIT"
 _PARTS = {
     "results/{profile}": "numbers, as the notebooks measured them",
     "figures/{profile}": "figures, as the notebooks drew them",
-    "build/{profile}": "executed notebooks with all their outputs",
+    "build/{profile}/*.ipynb": "executed notebooks with all their outputs",
     "profiles/{profile}.yaml": "every parameter of the profile",
     "notebooks": "the notebooks as text",
     "spinode": "the package, with the trained models that ship",
@@ -30,6 +30,7 @@ _PARTS = {
     "dvc.lock": "hashes of everything that went in and came out",
     "constraints.txt": "the version of every package",
     "pyproject.toml": "what the package needs",
+    "hatch_build.py": "what an installation of the workbook adds to it",
     "README.md": "how to run it",
     "CITATION.cff": "how to cite it",
     "LICENSE": "the licence",
@@ -71,8 +72,9 @@ def archive(profile: str, target: str | Path) -> Path:
             "archives need the package rocrate: pip install 'spinode[archive]'."
         ) from None
     root = workbook_root()
-    for needed in (f"profiles/{profile}.yaml", f"results/{profile}", f"build/{profile}"):
-        if not (root / needed).exists():
+    finished = f"profiles/{profile}.yaml", f"results/{profile}", f"build/{profile}/*.ipynb"
+    for needed in finished:
+        if not any(root.glob(needed)):
             raise InputError(
                 f"there is no {needed} to pack; run 'make PROFILE={profile} paper' first."
             )
@@ -133,13 +135,12 @@ def verify(path: str | Path) -> int:
 def _files(root: Path, profile: str) -> Iterator[tuple[Path, str]]:
     """Yield every file to pack and what it is."""
     for pattern, about in _PARTS.items():
-        part = root / pattern.format(profile=profile)
-        if part.is_file():
-            yield part, about
-        for path in sorted(part.rglob("*")) if part.is_dir() else ():
-            hidden = any(one.startswith((".", "__")) for one in path.relative_to(root).parts[:-1])
-            if path.is_file() and not hidden and path.suffix not in {".partial", ".pyc"}:
-                yield path, about
+        for part in sorted(root.glob(pattern.format(profile=profile))):
+            for path in sorted(part.rglob("*")) if part.is_dir() else (part,):
+                folders = path.relative_to(root).parts[:-1]
+                hidden = any(one.startswith((".", "__")) for one in folders)
+                if path.is_file() and not hidden and path.suffix not in {".partial", ".pyc"}:
+                    yield path, about
 
 
 def _sha256(content: bytes) -> str:
