@@ -6,7 +6,7 @@ authors' published table of one skyrmion (``spinode fetch paper``, or ``--data F
 
 Prints one JSON object on its last line:
 
-ms_per_iteration          of `spinode.neural_ode.training.fit`
+ms_per_iteration          of `spinode.fit`
 authors_ms_per_iteration  of the authors' way
 speedup                   their ratio
 first_call_s              a call of `fit` for one iteration in a process without compiled code

@@ -56,7 +56,7 @@ def process(spread, seed, samples=20_000):
 
 def trained(drift, recording):
     train = {"interpolation": "linear", "train": (0, 19_990), "window": 5, "batch": 200}
-    training.fit(drift, recording, iterations=400, **train, progress=False)
+    training.fit_delays(drift, recording, iterations=400, **train, progress=False)
     sde = NeuralSDE(drift)
     fit(sde, recording, iterations=500, batch=500, learning_rate=5e-3, progress=False)
     return sde

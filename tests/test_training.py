@@ -148,8 +148,8 @@ def test_levenberg_marquardt_descends_and_beats_adam():
     data = oscillator()
     plain, refined = duffing_model(), duffing_model()
     options = FAST | {"iterations": 300, "learning_rate": 1e-2}
-    before = training.fit(plain, data, **options)
-    after = training.fit(refined, data, lm_steps=15, **options)
+    before = training.fit_delays(plain, data, **options)
+    after = training.fit_delays(refined, data, lm_steps=15, **options)
     steps = after.sel(iteration=slice(301, None))
     assert steps.sizes["iteration"] == 15
     assert (np.diff(steps.loss) < 0).all()
@@ -183,18 +183,18 @@ def test_weight_decay_keeps_the_weights_of_levenberg_marquardt_small():
 
 def test_patience_ends_each_phase():
     options = FAST | {"iterations": 2000, "learning_rate": 1e-12, "final_learning_rate": 1e-12}
-    history = training.fit(duffing_model(), oscillator(), patience=2, **options)
+    history = training.fit_delays(duffing_model(), oscillator(), patience=2, **options)
     assert history.attrs["adam_steps"] < 2000
 
 
 def test_without_adam_the_weights_are_gone_on_from():
     model = duffing_model()
     before = [one.detach().clone() for one in model.f.parameters()]
-    history = training.fit(model, oscillator(), **FAST | {"iterations": 0, "lm_steps": 0})
+    history = training.fit_delays(model, oscillator(), **FAST | {"iterations": 0, "lm_steps": 0})
     assert history.attrs["adam_steps"] == 0
     for old, new in zip(before, model.f.parameters(), strict=True):
         assert (old == new).all()
-    better = training.fit(model, oscillator(), **FAST | {"iterations": 0, "lm_steps": 2})
+    better = training.fit_delays(model, oscillator(), **FAST | {"iterations": 0, "lm_steps": 2})
     assert better.train_mse[-1] < history.train_mse[0]
 
 
@@ -202,7 +202,7 @@ def test_learns_to_forecast_what_it_has_not_seen():
     data = oscillator()
     model = duffing_model()
     options = FAST | {"iterations": 1000, "learning_rate": 1e-2, "validation": (400, 500)}
-    history = training.fit(model, data, lm_steps=20, **options)
+    history = training.fit_delays(model, data, lm_steps=20, **options)
     assert history.loss[-1] < 1e-2 * history.loss[1]
     held_out = data.isel(time=slice(500, 600))
     run = forecast(model, held_out, initial=held_out, interpolation="cubic")
@@ -215,7 +215,7 @@ def test_learns_to_forecast_what_it_has_not_seen():
 def test_best_weights_are_those_of_the_smallest_validation_error():
     data = oscillator()
     model = duffing_model()
-    history = training.fit(model, data, validation=(400, 500), **FAST)
+    history = training.fit_delays(model, data, validation=(400, 500), **FAST)
     best = int(history.validation_mse.values.argmin())
     assert history.attrs["best_iteration"] == history.iteration[best]
     stretch = stretch_of("validation", [(400, 500)], 1, model, [data], [None], "cubic")
@@ -225,7 +225,7 @@ def test_best_weights_are_those_of_the_smallest_validation_error():
 def test_seeds_make_runs_repeatable():
     def train(seed):
         model = duffing_model()
-        training.fit(model, oscillator(), seed=seed, **FAST)
+        training.fit_delays(model, oscillator(), seed=seed, **FAST)
         return weights(model)
 
     np.testing.assert_array_equal(train(1), train(1))
@@ -239,7 +239,7 @@ def test_seeds_in_parallel_equal_single_trainings(tmp_path):
     )
     for (parallel, history), seed in zip(trained, (3, 4), strict=True):
         alone = duffing_model(seed=seed)
-        expected = training.fit(alone, data, seed=seed, **FAST)
+        expected = training.fit_delays(alone, data, seed=seed, **FAST)
         np.testing.assert_allclose(weights(parallel), weights(alone), rtol=0, atol=1e-12)
         np.testing.assert_allclose(history.loss, expected.loss, rtol=1e-9)
     assert not list(tmp_path.iterdir())  # done, so no longer needed
@@ -247,7 +247,7 @@ def test_seeds_in_parallel_equal_single_trainings(tmp_path):
 
 def test_target_ends_the_training_early():
     options = FAST | {"iterations": 10_000, "lm_steps": 5}
-    history = training.fit(duffing_model(), oscillator(), target_mse=1e3, **options)
+    history = training.fit_delays(duffing_model(), oscillator(), target_mse=1e3, **options)
     assert history.iteration.values.tolist() == [0]
 
 
@@ -261,7 +261,7 @@ SCRIPT = """
     model = t.duffing_model()
     arguments = t.FAST | {{"iterations": 1500, "lm_steps": 60, "validation": (400, 500)}}
     path = sys.argv[1] if len(sys.argv) > 2 else None
-    history = training.fit(model, t.oscillator(), checkpoint=path, **arguments)
+    history = training.fit_delays(model, t.oscillator(), checkpoint=path, **arguments)
     np.savez(sys.argv[-1], weights=t.weights(model), mse=history.validation_mse, loss=history.loss)
 """
 
@@ -322,7 +322,7 @@ def interrupt(monkeypatch, checkpoint, after=30, model=None, **options):
         patch.setattr(checkpoints, "_SECONDS", 0.0)
         patch.setattr(gradients, "gradient_of", limited)
         with pytest.raises(KeyboardInterrupt):
-            training.fit(
+            training.fit_delays(
                 model or duffing_model(), oscillator(), checkpoint=checkpoint, **(FAST | options)
             )
 
@@ -331,17 +331,17 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
     checkpoint = tmp_path / "train.checkpoint"
     interrupt(monkeypatch, checkpoint)
     with pytest.raises(InputError, match=r"made with seed = 0, not 3; delete it"):
-        training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, seed=3, **FAST)
+        training.fit_delays(duffing_model(), oscillator(), checkpoint=checkpoint, seed=3, **FAST)
     with pytest.raises(InputError, match="other data or from other weights"):
-        training.fit(duffing_model(seed=8), oscillator(), checkpoint=checkpoint, **FAST)
+        training.fit_delays(duffing_model(seed=8), oscillator(), checkpoint=checkpoint, **FAST)
     resumed, straight = duffing_model(), duffing_model()
-    training.fit(resumed, oscillator(), checkpoint=checkpoint, **FAST)
+    training.fit_delays(resumed, oscillator(), checkpoint=checkpoint, **FAST)
     assert not checkpoint.exists()
-    training.fit(straight, oscillator(), **FAST)
+    training.fit_delays(straight, oscillator(), **FAST)
     np.testing.assert_array_equal(weights(resumed), weights(straight))
     checkpoint.write_bytes(b"half a file")
     with pytest.raises(InputError, match="is not a training checkpoint; delete it"):
-        training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
+        training.fit_delays(duffing_model(), oscillator(), checkpoint=checkpoint, **FAST)
 
 
 def edited(text, old, new):
@@ -371,8 +371,8 @@ def test_a_checkpoint_of_other_code_is_not_gone_on_from(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_CODE", "that of an edited file")
     again, straight = duffing_model(), duffing_model()
     with pytest.warns(checkpoints.CheckpointWarning, match="begun by other code than this"):
-        history = training.fit(again, oscillator(), checkpoint=checkpoint, **FAST)
-    training.fit(straight, oscillator(), **FAST)
+        history = training.fit_delays(again, oscillator(), checkpoint=checkpoint, **FAST)
+    training.fit_delays(straight, oscillator(), **FAST)
     np.testing.assert_array_equal(weights(again), weights(straight))
     assert history.iteration[0] == 0
     assert not checkpoint.exists()
@@ -428,7 +428,7 @@ def test_a_training_whose_code_was_edited_starts_again(tmp_path):
     model = t.duffing_model()
     options = t.FAST | {{"iterations": 40, "gradient": "autograd"}}
     path = None if sys.argv[2] == "none" else sys.argv[2]
-    training.fit(model, t.oscillator(), checkpoint=path, **options)
+    training.fit_delays(model, t.oscillator(), checkpoint=path, **options)
     np.save(sys.argv[3], t.weights(model))
     """
     )
@@ -493,7 +493,7 @@ def test_a_kill_between_seeds_retrains_none_that_had_finished(tmp_path):
     assert not list(checkpoint.parent.iterdir())
     for seed, ours in zip((3, 4, 5), np.load(tmp_path / "resumed.npy"), strict=True):
         alone = duffing_model(seed=seed)
-        training.fit(alone, oscillator(), seed=seed, **(FAST | {"iterations": 40}))
+        training.fit_delays(alone, oscillator(), seed=seed, **(FAST | {"iterations": 40}))
         np.testing.assert_allclose(ours, weights(alone), rtol=0, atol=1e-12)
 
 
@@ -523,18 +523,18 @@ def test_a_diverged_training_leaves_no_checkpoint(tmp_path):
     checkpoint = tmp_path / "train.checkpoint"
     options = FAST | {"learning_rate": 1e4, "check_every": 1}
     with pytest.raises(descent.TrainingDiverged):
-        training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **options)
+        training.fit_delays(duffing_model(), oscillator(), checkpoint=checkpoint, **options)
     assert not checkpoint.exists()
 
 
 def test_an_empty_checkpoint_and_one_that_cannot_be_written_are_told_at_once(tmp_path):
     (tmp_path / "empty").touch()
     with pytest.raises(InputError, match="is not a training checkpoint; delete it"):
-        training.fit(duffing_model(), oscillator(), checkpoint=tmp_path / "empty", **FAST)
+        training.fit_delays(duffing_model(), oscillator(), checkpoint=tmp_path / "empty", **FAST)
     model = duffing_model()
     before = weights(model)
     with pytest.raises(InputError, match=r"cannot write to .*empty"):
-        training.fit(model, oscillator(), checkpoint=tmp_path / "empty" / "file", **FAST)
+        training.fit_delays(model, oscillator(), checkpoint=tmp_path / "empty" / "file", **FAST)
     np.testing.assert_array_equal(weights(model), before)
 
 
@@ -542,7 +542,7 @@ def test_numbers_of_numpy_can_be_kept_in_a_checkpoint(tmp_path, monkeypatch):
     counts = {"train": tuple(np.array([0, 300])), "seed": np.int64(1), "batch": np.int64(4)}
     checkpoint = tmp_path / "train.checkpoint"
     interrupt(monkeypatch, checkpoint, **counts)
-    training.fit(duffing_model(), oscillator(), checkpoint=checkpoint, **(FAST | counts))
+    training.fit_delays(duffing_model(), oscillator(), checkpoint=checkpoint, **(FAST | counts))
 
 
 def test_inputs_that_end_within_the_stretch():
@@ -551,13 +551,15 @@ def test_inputs_that_end_within_the_stretch():
         Channel("voltage", "V"), (Channel("Ku", "J/m3"),), sample_spacing=0.1, time_scale=1.0
     )
     with pytest.raises(InputError, match="goes on 199 samples after the end of the inputs"):
-        training.fit(model, oscillator(), inputs=short, **(FAST | {"train": (0, 300)}))
+        training.fit_delays(model, oscillator(), inputs=short, **(FAST | {"train": (0, 300)}))
 
 
 def test_divergence_says_when_and_keeps_the_best():
     model = duffing_model()
     with pytest.raises(descent.TrainingDiverged, match=r"diverged at iteration \d+") as caught:
-        training.fit(model, oscillator(), **(FAST | {"learning_rate": 1e4, "check_every": 1}))
+        training.fit_delays(
+            model, oscillator(), **(FAST | {"learning_rate": 1e4, "check_every": 1})
+        )
     history = caught.value.history
     assert history.train_mse.min() < history.train_mse[-1]
     assert np.isfinite(weights(model)).all()
@@ -589,26 +591,26 @@ def test_divergence_says_when_and_keeps_the_best():
 )
 def test_bad_arguments(options, message):
     with pytest.raises(InputError, match=message):
-        training.fit(duffing_model(), oscillator(), **(FAST | options))
+        training.fit_delays(duffing_model(), oscillator(), **(FAST | options))
 
 
 def test_bad_data():
     data = oscillator()
     hole = data.assign(voltage=data.voltage.where(data.time != data.time[20]))
     with pytest.raises(InputError, match="voltage is not a number at 2 s"):
-        training.fit(duffing_model(), hole, **FAST)
+        training.fit_delays(duffing_model(), hole, **FAST)
     with pytest.raises(InputError, match="lacks the model's output voltage"):
-        training.fit(duffing_model(), data.rename(voltage="mz"), **FAST)
+        training.fit_delays(duffing_model(), data.rename(voltage="mz"), **FAST)
     with pytest.raises(InputError, match="add drive"):
-        training.fit(duffing_model(), data.drop_vars("drive"), **FAST)
+        training.fit_delays(duffing_model(), data.drop_vars("drive"), **FAST)
     with pytest.raises(InputError, match=r"samples every 0.1 s but the trajectory .* 0.2 s"):
-        training.fit(duffing_model(), data.isel(time=slice(0, None, 2)), **FAST)
+        training.fit_delays(duffing_model(), data.isel(time=slice(0, None, 2)), **FAST)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_cuda_where_there_is_none():
     with pytest.raises(InputError, match="sees no such CUDA device"):
-        training.fit(duffing_model(), oscillator(), device="cuda", **FAST)
+        training.fit_delays(duffing_model(), oscillator(), device="cuda", **FAST)
 
 
 @pytest.mark.parametrize(
@@ -653,7 +655,7 @@ def test_cuda_gives_the_gradient_of_the_cpu(gradient):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_training_on_cuda_follows_that_on_the_cpu():
     on_cpu, on_cuda = duffing_model(), duffing_model()
-    first = training.fit(on_cpu, oscillator(), device="cpu", gradient="autograd", **FAST)
-    second = training.fit(on_cuda, oscillator(), device="cuda", **FAST)
+    first = training.fit_delays(on_cpu, oscillator(), device="cpu", gradient="autograd", **FAST)
+    second = training.fit_delays(on_cuda, oscillator(), device="cuda", **FAST)
     np.testing.assert_allclose(second.loss[1:], first.loss[1:], rtol=1e-8)
     assert next(on_cuda.parameters()).device.type == "cpu"

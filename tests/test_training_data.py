@@ -36,13 +36,13 @@ def test_data_in_other_units_train_the_same_weights():
     """Millivolts and nanoseconds are converted, not taken for volts and seconds."""
     data = oscillator()
     plain = duffing_model()
-    training.fit(plain, data, **FAST)
+    training.fit_delays(plain, data, **FAST)
     other = in_millivolts(data, "voltage", "drive")
     other = other.assign_coords(time=("time", 1e9 * data.time.values, {"units": "ns"}))
     span = np.round(1e9 * data.time.values).astype("timedelta64[ns]")
     for trajectory in (other, other.assign_coords(time=span)):
         model = duffing_model()
-        training.fit(model, trajectory, **FAST)
+        training.fit_delays(model, trajectory, **FAST)
         np.testing.assert_allclose(weights(model), weights(plain), rtol=0, atol=1e-9)
         low, high = plain.trained_range["voltage"]
         assert model.trained_range["voltage"] == pytest.approx((low, high))
@@ -62,14 +62,14 @@ def test_units_of_something_else_are_refused(change, message):
     for name, units in change.items():
         data[name].attrs["units"] = units
     with pytest.raises(InputError, match=message):
-        training.fit(duffing_model(), data, **FAST)
+        training.fit_delays(duffing_model(), data, **FAST)
 
 
 def test_dates_are_refused():
     data = oscillator()
     dates = np.datetime64("2026-01-01") + np.round(1e9 * data.time.values).astype("timedelta64[ns]")
     with pytest.raises(InputError, match="time holds dates; give seconds"):
-        training.fit(duffing_model(), data.assign_coords(time=dates), **FAST)
+        training.fit_delays(duffing_model(), data.assign_coords(time=dates), **FAST)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_scale_at_which_no_training_succeeds(name, scale, message):
     data = oscillator()
     data[name] = data[name] * scale
     with pytest.raises(InputError, match=message):
-        training.fit(duffing_model(), data, **FAST)
+        training.fit_delays(duffing_model(), data, **FAST)
 
 
 def test_several_trajectories_are_several_experiments():
@@ -99,7 +99,7 @@ def test_several_trajectories_are_several_experiments():
     options = FAST | {"iterations": 400, "batch": 20, "learning_rate": 1e-2}
     del options["train"]
     model = duffing_model(k=1)
-    history = training.fit(model, runs, lm_steps=5, lm_window=60, **options)
+    history = training.fit_delays(model, runs, lm_steps=5, lm_window=60, **options)
     assert history.train_mse[-1] < history.train_mse[0]
     unseen = relaxator(99)
     run = forecast(model, unseen, initial=unseen, interpolation="linear")
@@ -116,7 +116,7 @@ def test_a_run_dimension_is_a_list_of_trajectories():
     trained = []
     for trajectory in (runs, padded, padded.transpose("time", "run")):
         model = duffing_model()
-        training.fit(model, trajectory, **options)
+        training.fit_delays(model, trajectory, **options)
         trained.append(weights(model))
     np.testing.assert_array_equal(trained[0], trained[1])
     np.testing.assert_array_equal(trained[0], trained[2])
@@ -130,7 +130,7 @@ def test_forecasts_can_be_trained_on():
     )
     assert taught.voltage.dims == ("run", "time")
     model = duffing_model(k=1)
-    history = training.fit(model, taught, **(FAST | {"iterations": 1}))
+    history = training.fit_delays(model, taught, **(FAST | {"iterations": 1}))
     assert history.train_mse[0] < 1e-20  # the same weights: the teacher itself
 
 
@@ -199,4 +199,4 @@ def test_levenberg_marquardt_over_several_descends_the_sum_over_each():
 )
 def test_several_trajectories_with_bad_arguments(options, message):
     with pytest.raises(InputError, match=message):
-        training.fit(duffing_model(), [relaxator(1), relaxator(2)], **(FAST | options))
+        training.fit_delays(duffing_model(), [relaxator(1), relaxator(2)], **(FAST | options))

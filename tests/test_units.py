@@ -113,12 +113,12 @@ def test_a_model_in_millivolts_forecasts_millivolts():
         time_scale=1.0,
         width=10,
     )
-    training.fit(model, data, **(FAST | {"train": (0, 300)}))
+    training.fit_delays(model, data, **(FAST | {"train": (0, 300)}))
     run = forecast(model, data, initial=data, interpolation="cubic")
     assert run.voltage.attrs["units"] == run.drive.attrs["units"] == "mV"
     np.testing.assert_allclose(run.drive, data.drive, atol=1e-9)
     volts = duffing_model()
-    training.fit(volts, recording(), **(FAST | {"train": (0, 300)}))
+    training.fit_delays(volts, recording(), **(FAST | {"train": (0, 300)}))
     same = forecast(volts, data, initial=data, interpolation="cubic")
     np.testing.assert_allclose(run.voltage, 1e3 * same.voltage, rtol=0, atol=1e-5)
 

@@ -156,7 +156,7 @@ def loss_curves(ax: plt.Axes, histories: Mapping[str, xr.Dataset], claim: float)
     ----------
     ax : Axes
     histories : mapping
-        What `spinode.neural_ode.training.fit` returns, by identifier (`spinode.analysis.looks`).
+        What `spinode.fit` returns, by identifier (`spinode.analysis.looks`).
     claim : float
         Mean squared error at which the authors stop their training, in normalized units.
     """
