@@ -65,6 +65,7 @@ def parse_value(text: str, like: Any = None) -> Any:
     like : optional
         The parameter's default. Where it is a string, so is the value, whatever it holds:
         commas, brackets and ``#`` too, or a number. Quotes around all of it are taken off.
+        Nothing is a comment.
     """
     from ruamel.yaml import YAMLError
 
@@ -72,10 +73,26 @@ def parse_value(text: str, like: Any = None) -> Any:
         value = _yaml().load(text)
     except YAMLError:
         return text
+    if _ends_in_comment(text, value) or not isinstance(value, _KINDS):
+        return text
     if isinstance(value, str) or (isinstance(like, str) and like not in ANY):
         quoted = text[:1] in ("'", '"') and text[:1] == text[-1:] and isinstance(value, str)
         return value if quoted else text
     return value
+
+
+#: What a parameter can be. YAML's dates are texts.
+_KINDS = (str, bool, int, float, list, dict, type(None))
+
+
+def _ends_in_comment(text: str, value: Any) -> bool:
+    """Whether YAML took the end of a text for a comment: then what is added to it is none, too."""
+    from ruamel.yaml import YAMLError
+
+    try:
+        return "#" in text and _yaml().load(text + "]") == value
+    except YAMLError:
+        return False
 
 
 def _yaml():
