@@ -12,6 +12,7 @@ from spinode.errors import InputError
 from spinode.recordings.look import look
 from spinode.recordings.readers import read_recording
 from spinode.recordings.residuals import residual_test
+from spinode.recordings.study import Score, Study
 from spinode.recordings.units import of_column, to_si
 
 COLUMNS = {"output": "v_mV", "inputs": ["drive_mV"], "time": "time_us"}
@@ -256,6 +257,22 @@ def test_a_look_finds_what_an_experimenter_would_ask_about():
     assert any("not steady" in one for one in look(drifting, output="y", inputs=["u"]).warnings)
     other = run.assign(u=("time", np.random.default_rng(9).normal(size=run.sizes["time"])))
     assert any("right input" in one for one in look(other, output="y", inputs=["u"]).warnings)
+
+
+@pytest.mark.parametrize(
+    "network, expected",
+    [(0.1, None), (0.5, "the linear model"), (1.2, "do not use it"), (np.nan, "do not use it")],
+)
+def test_a_network_of_no_use_is_said_to_be_one(network, expected):
+    run = _resonator()
+    seen = look(run, output="y", inputs=["u"])
+    left = residual_test(*np.random.default_rng(0).normal(size=(2, 1000)), 50)
+    scores = {"linear": Score(1.0, 0.4, left), "network": Score(1.0, network, left)}
+    study = Study("y", ("u",), [run], [run], seen, {}, {}, scores, {})
+    if expected is None:
+        assert not study.warnings
+    else:
+        assert [expected in one for one in study.warnings] == [True]
 
 
 def test_residuals_of_white_noise_pass_and_missing_dynamics_do_not():

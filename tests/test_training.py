@@ -580,7 +580,7 @@ def test_divergence_says_when_and_keeps_the_best():
         ({"seed": -1}, "seed must be a whole number of at least 0"),
         ({"train": 300}, "train must be two whole numbers"),
         ({"train": (0, 300.5)}, "train must be two whole numbers"),
-        ({"device": "gpu"}, "PyTorch knows no device 'gpu'"),
+        ({"device": "gpu"}, "PyTorch has no device 'gpu'"),
         ({"device": "cuda:99"}, "PyTorch sees no such CUDA device"),
         ({"lm_steps": -1}, "lm_steps must be a whole number of at least 0"),
         ({"lm_steps": 1, "lm_stride": 900}, "lower lm_stride"),

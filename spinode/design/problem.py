@@ -42,7 +42,7 @@ class Problem:
                 f"{self.train} to train on."
             )
         if not (np.isfinite(self.deviation) and self.deviation > 0):
-            raise InputError("the series does not change, or holds NaN: it asks nothing.")
+            raise InputError("the series does not change, or holds NaN; give one that varies.")
 
     @property
     def points(self) -> int:

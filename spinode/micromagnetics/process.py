@@ -184,7 +184,7 @@ _KNOWN = (
 
 
 def explain(code: int, log: str) -> SpinodeError:
-    """Return the error that MuMax3's output tells of, in one sentence."""
+    """Return the error that MuMax3 printed, in one sentence."""
     lines = [line.strip(" /*\t\r") for line in log.splitlines() if line.strip(" /*\t\r")]
     # Go prints a panic, then the stack: what comes after the first of these is not a message.
     stack = next((n for n, line in enumerate(lines) if re.match(r"goroutine \d+", line)), None)

@@ -38,7 +38,7 @@ def place(device: str, gradient: str | None, work: int) -> tuple[torch.device, s
         where = torch.device(device)
     except RuntimeError:
         raise InputError(
-            f"PyTorch knows no device {device!r}; use 'auto', 'cpu' or 'cuda'."
+            f"PyTorch has no device {device!r}; use 'auto', 'cpu' or 'cuda'."
         ) from None
     if where.type == "cuda" and (where.index or 0) >= torch.cuda.device_count():
         raise InputError(

@@ -15,7 +15,7 @@ from spinode.errors import InputError, SpinodeError
 from spinode.files import replacing
 from spinode.paper.claims import Claim, claims
 
-#: Profiles that the summary tells of, the most faithful last.
+#: Profiles of the summary, the most faithful last.
 PROFILES = ("quick", "paper")
 #: What README.md and the book's first page show: of each figure what the paper claims with it, what
 #: we do not reproduce among it. All the others stand in results/summary.md.

@@ -54,7 +54,7 @@ def text(study: Study) -> str:
         f"| {score.residuals.independent:.0%} | {score.residuals.white:.0%} |"
         for name, score in study.scores.items()
     ]
-    doubts = [f"- {one}" for one in seen.warnings] or ["- nothing odd was seen."]
+    doubts = [f"- {one}" for one in study.warnings] or ["- nothing odd was seen."]
     doubts += [
         f"- {name} leaves its trained range in {part:.1%} of the held-out samples: there the "
         "forecast extrapolates."

@@ -81,6 +81,24 @@ class Study:
         """Unit of the output."""
         return self.train[0][self.output].attrs.get("units", "1")
 
+    @property
+    def warnings(self) -> list[str]:
+        """What is odd about the recordings, and about what was learned from them."""
+        network, linear = (self.scores[name].nrmse for name in ("network", "linear"))
+        doubts = []
+        if not network < 1:
+            doubts.append(
+                "the network forecasts the held-out samples no better than their mean would "
+                f"(NRMSE {network:.0%}): do not use it. The output may not be a function of the "
+                "past of this input alone, or the recording is too short."
+            )
+        elif not network < linear:
+            doubts.append(
+                "the network forecasts the held-out samples no better than the linear model does "
+                f"(NRMSE {network:.1%} and {linear:.1%})."
+            )
+        return [*self.seen.warnings, *doubts]
+
     def numbers(self) -> dict[str, Any]:
         """Return everything measured, ready for JSON."""
         model = self.models["network"]
@@ -93,7 +111,7 @@ class Study:
             "linear_bound_nrmse": self.seen.linear_bound,
             "noise": self.seen.noise,
             "units": self.units,
-            "warnings": self.seen.warnings,
+            "warnings": self.warnings,
             "states": model.states,
             "width": model.width,
             "weights": model.shape.weights,

@@ -114,7 +114,7 @@ def _layout(path: Path, lines: list[str]) -> tuple[str, str, int, int]:
     width = max(size for size, _ in tail)
     usual = float(np.median([n for _, n in tail]))
     for first, (row, n) in enumerate(zip(rows, counts, strict=True)):
-        # The first row may lack some; a line of words, or one of another width, is no row.
+        # The first row may lack some. A line of words, or one of another width, is not a row.
         if n >= max(usual - 1, 1) and len(row) >= width - 1 and n >= 0.5 * len(row):
             return separator, decimal, width, first
         if n >= usual and len(row) == width:

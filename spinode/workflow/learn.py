@@ -78,7 +78,7 @@ def learn(
         checkpoint=folder / "training.checkpoint",
     )
     path = report.write(found, folder)
-    for doubt in found.seen.warnings:
+    for doubt in found.warnings:
         print(f"note: {doubt}")
     held_out = found.numbers()["samples_held_out"]
     for name, score in found.scores.items():
