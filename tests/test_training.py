@@ -9,6 +9,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import distributed
 import numpy as np
 import pytest
 import torch
@@ -232,7 +233,16 @@ def test_seeds_make_runs_repeatable():
     assert np.abs(train(1) - train(2)).max() > 1e-4
 
 
-def test_seeds_in_parallel_equal_single_trainings(tmp_path):
+def test_seeds_in_parallel_equal_single_trainings(tmp_path, monkeypatch):
+    """On a cluster that gives up no worker, however long the machine sleeps or is busy."""
+    patience = []
+
+    class Cluster(distributed.LocalCluster):
+        def __enter__(self):
+            patience.append(self.scheduler.worker_ttl)
+            return super().__enter__()
+
+    monkeypatch.setattr(distributed, "LocalCluster", Cluster)
     data = oscillator()
     trained = fit_seeds(
         duffing_model(), data, [3, 4], checkpoint=tmp_path / "train.checkpoint", **FAST
@@ -243,6 +253,7 @@ def test_seeds_in_parallel_equal_single_trainings(tmp_path):
         np.testing.assert_allclose(weights(parallel), weights(alone), rtol=0, atol=1e-12)
         np.testing.assert_allclose(history.loss, expected.loss, rtol=1e-9)
     assert not list(tmp_path.iterdir())  # done, so no longer needed
+    assert patience == [None]
 
 
 def test_target_ends_the_training_early():

@@ -57,10 +57,14 @@ def fit_seeds(
     InputError, TrainingDiverged
         As `fit`, for the first seed that fails.
     """
+    import dask
     import distributed  # half a second that a single training does not need
 
     if client is None:
         with (
+            # A machine that sleeps or is busy for minutes loses no training: a worker that is
+            # silent is not given up.
+            dask.config.set({"distributed.scheduler.worker-ttl": None}),
             distributed.LocalCluster(
                 n_workers=min(len(seeds), cores()), threads_per_worker=1, dashboard_address=None
             ) as cluster,

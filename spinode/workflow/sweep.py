@@ -155,6 +155,7 @@ def _refuse(count: int, folder: Path) -> None:
 @contextmanager
 def _cluster(workers: int | None, scheduler: str | None):
     """Yield a Dask client: of ``scheduler``, or of a local cluster that ends with the block."""
+    import dask
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
     from distributed.comm import resolve_address
@@ -178,6 +179,8 @@ def _cluster(workers: int | None, scheduler: str | None):
     workers = workers or CPU_COUNT
     threads = max(1, CPU_COUNT // workers)
     with (
+        # A machine that sleeps for minutes has no worker given up.
+        dask.config.set({"distributed.scheduler.worker-ttl": None}),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
