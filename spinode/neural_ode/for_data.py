@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 from scipy import signal
 
-from spinode.errors import InputError
 from spinode.neural_ode import linear, records
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.model import SpinODE
@@ -104,21 +103,3 @@ def _delays(windows) -> int:
     if not np.isfinite(errors).any():
         return 2
     return int(np.flatnonzero(errors <= _BETTER * errors.min())[0]) + 1
-
-
-def for_data(
-    given: xr.Dataset | Sequence[xr.Dataset],
-    *,
-    output: str,
-    inputs: str | Sequence[str],
-    state: str = "own",
-    k: int | str = "auto",
-    width: int = 50,
-    seed: int = 0,
-) -> SpinODE | LatentODE:
-    """Return an untrained model: `SpinODE.for_data`."""
-    if state == "own":
-        return latent(given, output, inputs)[0]
-    if state == "delays":
-        return delayed(given, output, inputs, k=k, width=width, seed=seed)
-    raise InputError(f"state must be 'own' or 'delays', not {state!r}.")

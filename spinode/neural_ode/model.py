@@ -136,11 +136,13 @@ class SpinODE(nn.Module):
         InputError
             If a variable is missing or never changes, or the samples are not evenly spaced.
         """
-        from spinode.neural_ode.for_data import for_data  # which makes this class's models
+        from spinode.neural_ode import for_data  # which makes this class's models
 
-        return for_data(
-            records, output=output, inputs=inputs, state=state, k=k, width=width, seed=seed
-        )
+        if state == "own":
+            return for_data.latent(records, output, inputs)[0]
+        if state == "delays":
+            return for_data.delayed(records, output, inputs, k=k, width=width, seed=seed)
+        raise InputError(f"state must be 'own' or 'delays', not {state!r}.")
 
     def draw_weights(self, seed: int) -> None:
         """Draw all weights and biases anew from N(0, 0.1^2)."""

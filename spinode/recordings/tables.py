@@ -51,8 +51,7 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
         low_memory=False,
         on_bad_lines="error",
     )
-    full = table.notna().any(axis=1)
-    table = table[full]
+    table = table[table.notna().any(axis=1)]
     columns = {}
     for number, name in enumerate(names):
         values, own = _numbers(path, table[number], name, first)
@@ -167,7 +166,7 @@ def _numbers(path: Path, column, name: str, first: int) -> tuple[np.ndarray | No
             seconds = seconds - seconds.min()
         else:
             return None, name
-        return seconds.dt.total_seconds().to_numpy(float), f"{name}"
+        return seconds.dt.total_seconds().to_numpy(float), name
     # A word among numbers is a damaged line.
     raise InputError(
         f"{path}, line {worded.idxmax() + first + 1}: {sample[:40]!r} in column {name} is not "

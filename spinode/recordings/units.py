@@ -41,8 +41,14 @@ _BASES = (
     "C",
     "rad",
     "Wb",
+    "mol",
+    "S",
+    "Nm",
+    "VA",
+    "ohm",
+    "\u03a9",
+    "\u2126",
 )
-_BASES += ("mol", "S", "Nm", "VA", "ohm", "\u03a9", "\u2126")
 _ALSO = {"ohm": "Ohm", "\u03a9": "Ohm", "\u2126": "Ohm", "Nm": "N*m", "VA": "W"}
 # What has no prefixes: the factor that brings it to SI, and the SI unit.
 _PLAIN = {

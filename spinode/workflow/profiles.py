@@ -56,6 +56,10 @@ def read_yaml(path: Path) -> Any:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
 
 
+# What a parameter can be. YAML's dates are texts.
+_KINDS = (str, bool, int, float, list, dict, type(None))
+
+
 def parse_value(text: str, like: Any = None) -> Any:
     """Read a command-line value as YAML 1.2 does: 3, 1e-3, true, [0, 1], or a string.
 
@@ -79,10 +83,6 @@ def parse_value(text: str, like: Any = None) -> Any:
         quoted = text[:1] in ("'", '"') and text[:1] == text[-1:] and isinstance(value, str)
         return value if quoted else text
     return value
-
-
-#: What a parameter can be. YAML's dates are texts.
-_KINDS = (str, bool, int, float, list, dict, type(None))
 
 
 def _ends_in_comment(text: str, value: Any) -> bool:
