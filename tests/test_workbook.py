@@ -78,6 +78,26 @@ def test_run_takes_parameters_from_notebook_profile_and_command_line(book):
     assert json.loads((book / "results" / "empty" / "demo.json").read_text())["count"] == 2
 
 
+def test_a_file_from_elsewhere_leaves_the_workbooks_results_alone(book, tmp_path_factory):
+    """It runs, of whatever name; so does a second of that name, each to a place of its own."""
+    assert spinode("run", "demo").returncode == 0
+    kept = {path: path.read_bytes() for path in book.rglob("*") if path.is_file()}
+    places = set()
+    for number in (5, 6):
+        other = tmp_path_factory.mktemp("other") / "01_demo.py"
+        other.write_text(NOTEBOOK.replace('"count": count', f'"count": {number}'))
+        done = spinode("run", str(other))
+        assert done.returncode == 0, done.stderr
+        assert f"{other} is not one of the workbook's notebooks" in done.stdout
+        (place,) = {path.parent for path in book.rglob("build/**/01_demo.ipynb")} - {
+            book / "build/quick",
+            *places,
+        }
+        places.add(place)
+        assert json.loads((place / "results/demo.json").read_text())["count"] == number
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
 def test_failing_cell_is_shown_and_the_partial_notebook_kept(book):
     done = spinode("run", "demo", "-p", "count", "9")
     assert done.returncode == 1
