@@ -63,7 +63,7 @@ def run(
         Demagnetizing tensor: with MuMax3's error of integration, so that results agree with its
         results, or exact.
     precision : {"single", "double"}
-        Of the integration under the drive. "single" is that of MuMax3, and takes some 0.6 of the time.
+        Of the integration under the drive. "single" is MuMax3's, and takes some 0.6 of the time.
 
     Returns
     -------

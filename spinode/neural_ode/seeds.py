@@ -9,8 +9,8 @@ from pathlib import Path
 import xarray as xr
 from tqdm import tqdm
 
+from spinode.cores import cores
 from spinode.neural_ode.checkpoint import Checkpoint
-from spinode.neural_ode.cores import cores
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.training import fit_delays
 
