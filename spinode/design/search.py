@@ -97,8 +97,7 @@ def search(
     model: SpinODE,
     path: str | Path,
     *,
-    trials: int | None = None,
-    seconds: float | None = None,
+    trials: int,
     workers: int = 1,
     seed: int = 0,
     against_time: bool = False,
@@ -114,14 +113,12 @@ def search(
         The twin.
     path : path
         File of the study.
-    trials : int, optional
+    trials : int
         How many the file shall hold in the end, pruned ones included.
-    seconds : float, optional
-        When to stop in any case. At least one of the two must be given.
     workers : int
         Trials side by side.
     seed : int
-        Of the sampler. With one worker and ``trials``, an uninterrupted search is repeatable.
+        Of the sampler. With one worker, an uninterrupted search is repeatable.
     against_time : bool
         Make loss and time per point small, both at once: for a front of trade-offs. Nothing is
         pruned then but what leaves the range.
@@ -134,14 +131,11 @@ def search(
     Raises
     ------
     InputError
-        If the file holds a study of another space, problem or twin, or no study, or neither
-        trials nor seconds are given.
+        If the file holds a study of another space, problem or twin, or no study.
     SpinodeError
         If not one design could be judged.
     """
     optuna = _optuna()
-    if trials is None and seconds is None:
-        raise InputError("say when the search shall end: give trials or seconds.")
     study = _open(optuna, Path(path), _identity(space, problem, model, against_time), seed)
     cuts = [problem] if against_time else [_shortened(problem), problem]
 
@@ -175,9 +169,8 @@ def search(
         trial.set_user_attr("seconds", perf_counter() - began)
         return (loss, design.time_per_point) if against_time else loss
 
-    left = None if trials is None else max(trials - _finished(study), 0)
-    if left != 0:
-        study.optimize(objective, n_trials=left, timeout=seconds, n_jobs=workers)
+    if left := max(trials - _finished(study), 0):
+        study.optimize(objective, n_trials=left, n_jobs=workers)
     if not any(trial.state.name == "COMPLETE" for trial in study.trials):
         reasons = {trial.user_attrs.get("reason") for trial in study.trials} - {None}
         raise SpinodeError(

@@ -13,13 +13,13 @@ from scipy.stats import norm
 
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
-from spinode.neural_ode import _sensitivities, model_file, records
+from spinode.neural_ode import _sensitivities, model_file
 from spinode.neural_ode.initial_state import REST, fit_state
 from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.stages import StageInputs
 from spinode.neural_ode.state_space import Shape, simulate
 from spinode.neural_ode.trained_range import ForecastWarning, warn_of_untrained
-from spinode.trajectory import Channel, as_list, label
+from spinode.trajectory import Channel, label
 
 #: What its files call themselves.
 FORMAT = "spinode latent model 1"
@@ -313,9 +313,3 @@ _PLAIN = (
     "noise",
     "choices",
 )
-
-
-def windows_of(model: LatentODE, datasets, interpolation: str | None = None) -> list:
-    """Return records, one Dataset or several, as the model sees them."""
-    interpolation = interpolation or model.interpolation
-    return [records.window(model, one, interpolation) for one in as_list(datasets)]
