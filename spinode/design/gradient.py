@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from spinode.design.judges import read, samples_of
+from spinode.design.judges import beyond, read, samples_of
 from spinode.design.knobs import Design, delayed
 from spinode.design.problem import Problem
 from spinode.design.search import PENALTY
@@ -127,17 +127,14 @@ def loss_of(
     """
     z = torch.from_numpy(problem.standardized)[:, None]
     past = torch.from_numpy(delayed(problem.standardized, delay))[:, None]
-    answers, over = [], torch.zeros(())
+    answers, over = [], 0.0
     for mask in range(len(values["static"])):
         held = values["static"][mask] + z * values["present"][mask]
         if "delayed" in values:
             held = held + past * values["delayed"][mask]
         output = held_forecast(model, held.ravel(), sizes[0])
         answers.append(read(output, tuple(held.shape), *sizes))
-        for channel, reached in ((model.inputs[0], held), (model.output, output)):
-            low, high = map(channel.normalize, model.trained_range[channel.name])
-            beyond = torch.maximum(low - reached.min(), reached.max() - high) / (high - low)
-            over = torch.maximum(over, beyond)
+        over = max(over, beyond(model, held, output))
     return readout_loss(torch.cat(answers, dim=1), problem) + PENALTY * over
 
 

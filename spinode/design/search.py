@@ -21,7 +21,7 @@ import pandas as pd
 from spinode.design.judges import ask_twin, samples_of
 from spinode.design.knobs import Knobs
 from spinode.design.problem import Problem
-from spinode.errors import InputError, SpinodeError
+from spinode.errors import InputError, SpinodeError, extra
 from spinode.files import check_writable
 from spinode.neural_ode import _kernels
 from spinode.neural_ode.held import LeftRange
@@ -226,12 +226,9 @@ def front(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _optuna():
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its progress bars, which nobody asks for
-            import optuna
-    except ImportError:
-        raise SpinodeError("the search needs Optuna: pip install 'spinode[design]'.") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its progress bars, which nobody asks for
+        optuna = extra("design", "optuna", "the search for a design")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     return optuna

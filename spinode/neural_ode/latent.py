@@ -14,7 +14,7 @@ from scipy.stats import norm
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.neural_ode import _sensitivities, model_file
-from spinode.neural_ode.initial_state import REST, fit_state
+from spinode.neural_ode.initial_state import REST, START_SAMPLES, fit_state
 from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.stages import StageInputs
 from spinode.neural_ode.state_space import Shape, simulate
@@ -64,7 +64,7 @@ class LatentODE:
     shape: Shape
     weights: np.ndarray
     interpolation: str = "linear"
-    start_samples: int = 50
+    start_samples: int = START_SAMPLES
     trained_range: dict = field(default_factory=dict)
     noise: float = 0.0
     covariance: np.ndarray | None = None

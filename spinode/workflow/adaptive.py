@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spinode.errors import InputError
+from spinode.errors import InputError, extra
 from spinode.workflow.points import Point
 from spinode.workflow.profiles import suggest
 from spinode.workflow.table import table
@@ -41,12 +41,7 @@ class Search:
     """
 
     def __init__(self, points: Sequence[Point], seed: int = 0):
-        try:
-            import optuna
-        except ModuleNotFoundError:
-            raise InputError(
-                "an adaptive sweep needs the package optuna: pip install 'spinode[design]'."
-            ) from None
+        optuna = extra("design", "optuna", "an adaptive sweep")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna = optuna
         self._points, self._seed = list(points), seed
