@@ -102,17 +102,13 @@ def arranged(
     metrics = [str(name) for name in points.data_vars if name != "point_error"]
     _check_names([over] if over else [], parameters)
     if over:
-        frame = frame[frame.point_error == ""]
-        metrics = [name for name in metrics if frame[name].dtype.kind in "fiu"]
-        groups = frame.groupby([name for name in varied if name != over] or [over], sort=False)
-        if varied in ([], [over]):
-            groups = frame.groupby(lambda _: 0)
-        frame = groups[metrics].mean()
-        for name, deviation in groups[metrics].std().items():
-            frame[f"{name}_std"] = deviation
-        frame.insert(0, "points", groups.size())
-        metrics = ["points", *(one for name in metrics for one in (name, f"{name}_std"))]
         varied = [name for name in varied if name != over]
+        numbers = [name for name in metrics if frame[name].dtype.kind in "fiu"]
+        groups = frame[frame.point_error == ""].groupby(varied or (lambda _: 0), sort=False)
+        frame = groups.size().to_frame("points")
+        for name in numbers:
+            frame[name], frame[f"{name}_std"] = groups[name].mean(), groups[name].std()
+        metrics = list(frame)
         frame = frame.reset_index(drop=not varied)
     if sort:
         _check_names([sort.removeprefix("-")], frame)
