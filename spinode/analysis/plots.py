@@ -24,7 +24,7 @@ def label(name: str) -> str:
 def use_style() -> None:
     """Give matplotlib figures the workbook's style, and tables and Datasets ``.hvplot``.
 
-    Interactive pictures bring Bokeh's code along, so that they show without a network.
+    Interactive plots carry Bokeh's code with them, so that they work without a network.
     """
     plt.style.use("spinode.analysis.spinode")
     import holoviews as hv
@@ -35,7 +35,7 @@ def use_style() -> None:
 
 
 def save_figure(figure: plt.Figure, path: Path) -> Path:
-    """Write ``figure`` as PNG, whole or not at all; return the path."""
+    """Write ``figure`` as PNG, completely or not at all; return the path."""
     with replacing(path) as partial:
         figure.savefig(partial, format="png", bbox_inches="tight")
     return path

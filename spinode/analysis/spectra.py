@@ -48,7 +48,7 @@ def peak_frequency(signal: np.ndarray, spacing: float) -> float:
 
 
 def bin_width(spacing: float) -> float:
-    """Return the distance of two bins of the paper's spectra (Hz), which its rule cannot halve."""
+    """Return the distance between bins of the paper's spectra (Hz), the resolution of its rule."""
     return 1 / (PADDED * spacing)
 
 
@@ -127,8 +127,8 @@ def breathing(run: xr.Dataset, drive) -> pd.DataFrame:
     DataFrame
         Indexed by level: ``bin``, the largest bin of the spectrum (Hz), the paper's rule; and of
         the damped sine that fits best, ``fit``, its frequency (Hz), ``rate`` of decay (1/s) and
-        ``amplitude``. The last samples of a step do not count, where it has more than the paper's.
-        NaN at levels that a forecast did not reach.
+        ``amplitude``. Samples of a step beyond those that the paper takes are left out. NaN at
+        levels that a forecast did not reach.
     """
     values = alive(run).mz.values
     spacing = spacing_of(run)

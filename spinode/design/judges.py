@@ -20,7 +20,7 @@ from spinode.neural_ode.model import SpinODE
 
 @dataclass(frozen=True)
 class Answer:
-    """What a device went through.
+    """How a device answered.
 
     Parameters
     ----------

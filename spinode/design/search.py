@@ -1,4 +1,4 @@
-"""Search among designs: every trial is a forecast of the twin, kept in a file that can go on.
+"""Search among designs: every trial is a forecast of the twin; a file keeps the search.
 
 Optuna proposes (tree-structured Parzen estimators, Bergstra et al., NeurIPS 2011); the file is its
 journal, which several processes may share, and from which a search that was cut off goes on.
@@ -102,13 +102,13 @@ def search(
     seed: int = 0,
     against_time: bool = False,
 ):
-    """Search for the design of least loss; go on where the file ends.
+    """Search for the design of least loss; continue where the file ends.
 
     Parameters
     ----------
     space : Space
     problem : Problem
-        Its judging points choose: what is to be believed of a design must come from other series.
+        Its judging points choose the design, so its true error must be measured on other series.
     model : SpinODE
         The twin.
     path : path
@@ -120,8 +120,8 @@ def search(
     seed : int
         Of the sampler. With one worker, an uninterrupted search is repeatable.
     against_time : bool
-        Make loss and time per point small, both at once: for a front of trade-offs. Nothing is
-        pruned then but what leaves the range.
+        Minimize loss and time per point together, for a front of trade-offs. Then only designs that
+        leave the trained range are pruned.
 
     Returns
     -------

@@ -44,7 +44,7 @@ class LatentODE:
     weights : array
         All weights, see `Shape.unpack`.
     interpolation : {"held", "linear", "cubic"}
-        How inputs go on between their samples, in training and by default in forecasts.
+        How inputs are interpolated, in training and by default in forecasts.
     start_samples : int
         Samples that a start is fitted to by default.
     trained_range : dict of str to (float, float)
@@ -118,11 +118,11 @@ class LatentODE:
             to start from is fitted to them. Of a Dataset the first `start_samples` samples. Left
             out, the device is at rest under its first input.
         interpolation : {"held", "linear", "cubic"}, optional
-            How sampled inputs go on between their samples; by default as in the training.
+            How sampled inputs are interpolated; by default as in training.
         duration : float, optional
             Length of the forecast (s), by default as far as the inputs reach.
         band : float, optional
-            Part of measured samples, say 0.9, that a band around the forecast is to hold.
+            Fraction of measured samples, say 0.9, that a band around the forecast should contain.
         start : float, optional
             Time of the first sample (s), by default that of ``first_samples`` or of the inputs.
         start_samples : int, optional
@@ -266,7 +266,7 @@ class LatentODE:
             warn_of_untrained(self, channel.name, column)
 
     def save(self, path: str | Path) -> Path:
-        """Write the model with its units to ``path`` (`model_file`), whole or not at all."""
+        """Write the model with its units to ``path`` (`model_file`), completely or not at all."""
         about = {
             "format": FORMAT,
             "output": asdict(self.output),

@@ -1,4 +1,4 @@
-"""The paper's way of forecasting, by torchdiffeq: the yardstick of our own `forecast`."""
+"""The paper's way of forecasting, by torchdiffeq: the yardstick for our own `forecast`."""
 
 from __future__ import annotations
 

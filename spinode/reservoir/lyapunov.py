@@ -1,9 +1,9 @@
 """Does a driven device forget how it began? Its largest Lyapunov exponent, with an error.
 
-Two copies of a device hear the same input, but for one value that was changed by a little. How
-their states come apart, or together again, is the conditional Lyapunov exponent of the driven
-device: below zero it forgets, as a reservoir must; above zero the change of one value by any
-amount decides about everything that follows, and to a readout that is noise.
+Two copies of a device get the same input, except for one value that was changed a little. How their
+states come apart, or together again, is the conditional Lyapunov exponent of the driven device:
+below zero it forgets, as a reservoir must; above zero a change of one value, however small, alters
+everything that follows, and to a readout that is noise.
 
 One change is an anecdote, so several sizes are tried on several inputs: while the distance is
 small its growth does not depend on the size, and the inputs tell how sure the number is.

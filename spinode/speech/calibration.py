@@ -2,16 +2,15 @@
 
 The real oscillator's recordings must be downloaded, but two networks that the authors trained on
 them are small: digital twins of the device at its two working points, one for each acoustic front
-end. `fit_response` gives the amplitude equation of `spinode.devices.oscillator` their response.
-The twins know no noise. How much the device has shows in the published recognition rates:
+end. `fit_response` gives the amplitude equation of `spinode.devices.oscillator` their response. The
+twins have no noise. How much the device has can be seen in the published recognition rates:
 `noise_of_rates` finds the noise at a twin's input that changes the rates of our speakers as the
 authors' noise changed those of theirs, and `langevin_strength` the thermal noise that makes the
-embedded oscillator tremble as much. ``benchmarks/calibrate_oscillator.py`` does all of it and
+embedded oscillator fluctuate as much. ``benchmarks/calibrate_oscillator.py`` does all of it and
 prints the numbers that `spinode.devices.oscillator.WORKING_POINTS` holds.
 
-Fitted are seven numbers of the response and one of the noise for each working point. The measured
-recognition rates are not among the data, nor is anything that a network trained in this workbook
-says.
+Fitted are seven numbers of the response and one of the noise for each working point. Neither the
+measured recognition rates nor any network trained in this workbook enter.
 """
 
 from __future__ import annotations
@@ -123,7 +122,7 @@ def noise_of_rates(
 ) -> tuple[float, float]:
     """Find the noise that changes recognition rates as the authors' noise changed theirs.
 
-    Other speakers are easier or harder to tell apart; so not the rates are compared, but by how
+    Other speakers are easier or harder to tell apart, so what is compared is not the rates but how
     much noise changes them.
 
     Parameters
