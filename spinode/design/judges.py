@@ -18,6 +18,10 @@ from spinode.neural_ode.held import held_forecast
 from spinode.neural_ode.model import SpinODE
 
 
+class SkyrmionLost(SpinodeError):
+    """A design that the device does not survive."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """How a device answered.
@@ -101,7 +105,7 @@ def ask_micromagnetics(
 
     Raises
     ------
-    SpinodeError
+    SkyrmionLost
         If the skyrmion did not survive.
     """
     every, moment = samples_of(design, model.sample_spacing)
@@ -114,7 +118,7 @@ def ask_micromagnetics(
         file = path if number == 1 else path.with_stem(f"{path.stem}_{number}")
         run = simulate_once(file, device, drive, spacing=model.sample_spacing, progress=progress)
         if "annihilation" in run.attrs:
-            raise SpinodeError(
+            raise SkyrmionLost(
                 f"the skyrmion was lost {run.attrs['annihilation']:g} s into {file.name}; drive it "
                 "less hard."
             )

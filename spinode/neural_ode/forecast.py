@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
+from spinode.cores import cores
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.neural_ode import _kernels, _solver
-from spinode.neural_ode.cores import cores
 from spinode.neural_ode.initial_state import fit_delays, rest_of_delays
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.measured import in_units_of, measured

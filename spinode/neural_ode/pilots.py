@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spinode.cores import cores
 from spinode.neural_ode import linear, records
-from spinode.neural_ode.cores import cores
 from spinode.neural_ode.latent_training import HeldOut, Trained, train
 from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window

@@ -10,8 +10,8 @@ from pathlib import Path
 import xarray as xr
 from tqdm import tqdm
 
+from spinode.cores import cores, local_cluster
 from spinode.neural_ode.checkpoint import Checkpoint
-from spinode.neural_ode.cores import cores, local_cluster
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.training import fit_delays
 

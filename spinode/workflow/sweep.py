@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinode import provenance
+from spinode.cores import local_cluster
 from spinode.errors import InputError, SpinodeError
 from spinode.files import exclusive, replacing, workbook_root
-from spinode.neural_ode.cores import local_cluster
 from spinode.workflow.adaptive import Turns
 from spinode.workflow.grid import Block, Grid
 from spinode.workflow.notebooks import find_notebook
