@@ -48,7 +48,7 @@ def table(folder: str | Path) -> xr.Dataset:
     parameters = set()
     for path, record in found.items():
         parameters |= record["parameters"].keys()
-        row = {name: _cell(value) for name, value in record["parameters"].items()}
+        row = {name: scalar(value) for name, value in record["parameters"].items()}
         row |= {"point_error": record["error"] or "", "point_seconds": record["seconds"]}
         for name, value in _metrics(path / "results", record["results"]).items():
             row[f"result.{name}" if name in row else name] = value
@@ -166,9 +166,10 @@ def _flat(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = _cell(value)
+            flat[prefix + name] = scalar(value)
     return flat
 
 
-def _cell(value: Any) -> Any:
+def scalar(value: Any) -> Any:
+    """Return what stands in a table for a value: of a list or mapping, its JSON."""
     return json.dumps(value) if isinstance(value, list | dict) else value
