@@ -34,10 +34,11 @@ def test_published_table(paper_data):
 
 
 def test_published_sequence_is_the_documented_random_numbers(paper_data):
-    values = read_ovf(paper_data / authors.ONE_SKYRMION_SEQUENCE).values.ravel()
+    runs = paper_data / "Mumax3_simulations"
+    values = read_ovf(runs / "1skyrmion_voltage_train" / "sequence_amp2.ovf").values.ravel()
     expected = 1 + np.random.RandomState(6).rand(6001)[:600]
     np.testing.assert_allclose(values, expected, rtol=1e-15)
-    pair = read_ovf(paper_data / authors.PAIR_SEQUENCE).values.ravel()
+    pair = read_ovf(runs / "1skyrmion_input_PMA_DMI_train" / "sequence_amp3.ovf").values.ravel()
     assert pair.size == 6600  # read past the blank line in the middle of the published file
 
 

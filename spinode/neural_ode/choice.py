@@ -1,7 +1,7 @@
 """The choice of order, width, ridge and interpolation, by free simulation of held-out pieces.
 
-A larger model is taken for a smaller one only if it simulates the held-out pieces better by more
-than the standard error of the difference. No sample outside of the records enters.
+A larger model replaces a smaller one only if it simulates the held-out pieces better by more than
+the standard error of the difference. No sample from outside the records is used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Choice:
     windows : callable
         Gives the records, a list of Window, for an interpolation.
     wanted : Candidate
-        What the user has settled.
+        What the user has fixed.
     seed : int
     steps : int
         Most steps of the last training.
@@ -110,7 +110,7 @@ class Choice:
         self._checkpoint.end()
 
     def search(self) -> None:
-        """Settle what is open, one thing after the other."""
+        """Choose what is open, one thing after the other."""
         wanted = self._wanted
         with tqdm(desc="choose", unit="model", disable=not self._progress) as self._bar:
             how = wanted.interpolation or "cubic"
@@ -173,7 +173,7 @@ class Choice:
     def _climb(
         self, first: Candidate, name: str, values, patience: int = 2, go_on: bool = False
     ) -> Candidate:
-        """Return the first candidate that none of the next few betters."""
+        """Return the first candidate that none of the next few improves on."""
         best, stale = first, 0
         self.pilot(first)
         for value in values:

@@ -1,8 +1,8 @@
 """Small trainings that candidates are compared by: pilots, on a part of the records.
 
-Each is fitted to a part of the records and simulates pieces held out of it, from a state fitted to
-their first samples, which are not scored. Short records are cut four ways, and each pilot starts
-several times, for there are many local minima; the start that fits its own part best counts.
+Each is fitted to a part of the records and simulates held-out pieces, from a state fitted to their
+first samples, which are not scored. Short records are cut four ways, and each pilot starts several
+times, as there are many local minima; the start that fits its own part best counts.
 """
 
 from __future__ import annotations
@@ -198,8 +198,8 @@ class Pilots:
         ----------
         candidate : Candidate
         before : (Candidate, Tried), optional
-            A pilot of as many states to go on from, with no more neurons. Left out, the best
-            linear models are gone on from.
+            A pilot of as many states to go on from, with no more neurons. By default the best
+            linear models.
         """
         how = candidate.interpolation
         splits, short = self.splits(how), self.is_short(how)
