@@ -23,8 +23,9 @@ import numpy as np
 import torch
 from authors_way import SPACING, AuthorsWay, skyrmion_model
 
+from spinode.cores import cores
 from spinode.devices.protocols import ONE_SKYRMION
-from spinode.neural_ode.cores import cores, forecast
+from spinode.neural_ode.forecast import forecast
 
 ROUNDS = 7
 STEPS, BATCH, BATCH_STEPS, AUTHORS_STEPS = 28_000, 100, 2_000, 500

@@ -11,9 +11,9 @@
 # $$ Q = \frac{1}{4\pi} \int \mathbf m \cdot
 #    \left( \partial_x \mathbf m \times \partial_y \mathbf m \right) dx\, dy , $$
 #
-# an integer but for the rim of the disk: $-1$ for each skyrmion of this kind. Its size depends on
-# the anisotropy $K_u$ that holds the magnetization upright, and a voltage changes $K_u$. So a
-# voltage makes it breathe, and that is what the electrodes see: the mean $m_z(t)$.
+# an integer, apart from what the rim of the disk adds: $-1$ for each skyrmion of this kind. Its
+# size depends on the anisotropy $K_u$ that holds the magnetization upright, and a voltage changes
+# $K_u$. So a voltage makes it breathe, and that is what the electrodes see: the mean $m_z(t)$.
 #
 # The authors computed this with MuMax3, which needs an NVIDIA GPU. Where there is none, the engine
 # of this package integrates the same equations on the same lattice. **Does it give the same
@@ -60,9 +60,9 @@ for one in available_engines():
 # One call relaxes the device, switches the drive on and records. The devices and drives are those
 # of the paper; the cell is ours to choose. At 1 nm, the paper's, the embedded engine needs some
 # seconds a nanosecond; at 2 nm a tenth of it, but a skyrmion then breathes at a slightly different
-# frequency, and is less stable: the paper's amplitude of 2e5 J/m3 destroys it within 7 ns,
-# 1.5e5 J/m3 does not (nor half the paper's amplitudes, `pair_scale`, of the third device).
-# Everything from one mesh and one amplitude is fair among itself.
+# frequency, and is less stable: the paper's amplitude of 2e5 J/m3 destroys it within 7 ns, 1.5e5
+# J/m3 does not (nor half the paper's amplitudes, `pair_scale`, of the third device). Results from
+# one mesh and one amplitude can be compared with each other.
 #
 # Four skyrmions are relaxed among grains, each of its own anisotropy and DMI, which hold them in
 # place. The grains are those of the published script, cell by cell, and like MuMax3's `relax` the
@@ -201,7 +201,7 @@ else:
 # ## The end of a skyrmion
 #
 # Driven hard enough, the knot is pulled open after all: in the published run $m_z$ stays near 1
-# after about 113 ns. In our data the topological charge tells, whatever $m_z$ does.
+# after about 113 ns. In our data the topological charge shows it, whatever $m_z$ does.
 
 # %%
 figure, axes = plt.subplots(2, 1, figsize=(8, 3.6), sharex=True)

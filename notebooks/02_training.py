@@ -95,7 +95,7 @@ print(f"largest difference between formula and table: {abs(difference).max().ite
 # $(m_z - m_z(0)) \cdot 10$, is what the paper plots. Like the paper, we use the 10,000 samples from
 # 7.5 to 57.5 ns; the last 1,000 of them choose the best weights.
 #
-# The paper does this by Adam, and so do we, to begin with. The last steps are of another kind:
+# The paper does this with Adam, and so do we, to begin with. The last steps are of another kind:
 # Levenberg-Marquardt on long windows, from the exact derivative of every sample with respect to
 # every weight. A few such steps are worth thousands of Adam's (`docs/training.md`).
 
@@ -147,12 +147,12 @@ loss.to_csv(out.results / "training_loss.csv")
 # %% [markdown]
 # ## Forecasting
 #
-# Each model now starts from its first $k$ samples at 7.5 ns and gets nothing more but the drive. It
-# runs through the training stretch and on into time it never saw, up to 107.5 ns. (At about 113 ns
-# the skyrmion of the published run is annihilated; nothing after that is one skyrmion's motion.)
-# Errors are given over as many samples as were trained on, as the median of the seeds, beside those
-# of the worst 500 samples in a row. The authors' own weights, where they were fetched, go through
-# the same code.
+# Each model now starts from its first $k$ samples at 7.5 ns and gets nothing but the drive. It runs
+# through the training stretch and on into time it never saw, up to 107.5 ns. (At about 113 ns the
+# skyrmion of the published run is annihilated; nothing after that is one skyrmion's motion.) Errors
+# are given over as many samples as were trained on, as the median of the seeds, beside those of the
+# worst 500 samples in a row. The authors' own weights, where they were fetched, go through the same
+# code.
 
 
 # %%

@@ -133,8 +133,8 @@ times
 # %% [markdown]
 # ## What it means for the task
 #
-# The training data are the first 57.5 ns of micromagnetics, 7.5 ns of which are left to settle;
-# the training is that of notebook 02. How many points of the task until that has paid off?
+# The training data are the first 57.5 ns of micromagnetics, 7.5 ns of which are left to settle; the
+# training is that of notebook 02. After how many points of the task does that pay off?
 
 # %%
 training = json.loads(out.input("training.json").read_text())
@@ -196,7 +196,7 @@ plt.show()
 
 # %% [markdown]
 # All bars but our forecast's are extrapolated from a shorter run. A forecast needs no more than a
-# few thousand multiplications a step; what it takes beyond them is the program's.
+# few thousand multiplications a step; any time beyond them is due to the program.
 # `benchmarks/forecast_peers.py` compares ours with the same solver compiled by JAX (`lax.scan`) and
 # by diffrax.
 

@@ -410,8 +410,8 @@ pn.Column(Ku, Dind, ring)
 # ## Where does it break?
 #
 # Beyond the paper: pulses at values outside the rectangle of $K_u$ and $D$ that the training
-# trajectory covered, on the embedded engine. (`forecast` warns that it extrapolates; here we know.)
-# Where the device itself loses its skyrmion, there is nothing to compare with.
+# trajectory covered, on the embedded engine. (`forecast` warns that it extrapolates; here that is
+# the point.) Where the device itself loses its skyrmion, there is nothing to compare with.
 
 
 # %%

@@ -4,9 +4,9 @@
 # *Figure 5a to c of the paper.*
 #
 # A spin-torque nano-oscillator sings at a few hundred megahertz; the amplitude of its song follows
-# a drive voltage, late by some 300 ns and with thermal noise. The paper plays spoken digits to a
-# real one, takes **the first 5 ms** of one speaker's digits as training data, and claims that a
-# neural ODE then forecasts the answer to other digits and speakers, **noise included**.
+# a drive voltage, with a lag of some 300 ns and with thermal noise. The paper plays spoken digits
+# to a real one, takes **the first 5 ms** of one speaker's digits as training data, and claims that
+# a neural ODE then forecasts the answer to other digits and speakers, **noise included**.
 #
 # The real recordings must be downloaded. Without them, an embedded oscillator (Slavin and
 # Tiberkevich's amplitude equation with Langevin noise) takes the place of the device. That has an
@@ -218,8 +218,9 @@ display(by_model.rename_axis(["NRMSE", ""]).style.format("{:.2%}"))
 #
 # The noise level need not be tuned by eye. Forecast each sample from the measured ones just before
 # it: what is left is the noise that came in within 100 ns. Its likelihood gives the strength of the
-# Langevin noise (V per root second), with a standard error. It is an upper bound as good as the
-# model: where the model errs as much as the device trembles, a part of the estimate is ignorance.
+# Langevin noise (V per root second), with a standard error. It is an upper bound, as tight as the
+# model is good: where the model's error is as large as the device's fluctuations, part of the
+# estimate is the model's ignorance.
 #
 # The paper lets the deterministic model fluctuate by Gaussian noise on the samples of the drive,
 # **joined by lines** as they are. How much of it explains the recording is found in the same way.
@@ -296,7 +297,7 @@ for name, values in found.items():
 # Which noise explains digits that were never heard? The mean logarithm of the probability density
 # of each measured sample, given those before it (nats a sample), by Gaussians: around the neural
 # ODE's forecast with the spread that noise at the input gives to first order, and the neural SDE's
-# own. In favour of the neural ODE, what it has wrong is taken off its residuals first, so that only
+# own. To be fair to the neural ODE, its own error is removed from its residuals first, so that only
 # the noise is compared. A difference of 0.01 over the 50,000 samples of 5 ms is a factor of e^500
 # in probability.
 
@@ -336,11 +337,11 @@ for name, setup in bench.items():
     errors[name]["neural_sde_quiet"] = errors_of(name, quiet_sde)
 
 # %% [markdown]
-# And played the training drive once more, each should differ from its own noise-free forecast as
-# the device does: in how much (distribution), how fast (spectrum), and, as the noise acts on an
+# Given the training drive once more, each should differ from its own noise-free forecast as the
+# device does: in how much (distribution), how fast (spectrum), and, as the noise acts on an
 # oscillator that is stiffer or softer, at which drive. We look at the noisier of the two settings,
-# the spectrogram's. (Noise takes the drive a little beyond its range in the training, of which
-# `forecast` warns; here we know.)
+# the spectrogram's. (Noise takes the drive slightly beyond its range in training; `forecast` warns
+# of that, and here we expect it.)
 
 
 # %%
@@ -400,9 +401,9 @@ plt.show()
 
 # %% [markdown]
 # Fig. 5b and c of the paper show the same of the real device: forecasts on top of the measured
-# answer of an unheard digit, and a forecast with noise at the input that trembles about as much as
-# the measurement. The paper gives no error for them; its training stops at a mean squared error of
-# 5.1e-4 in normalized units, 2.3 mV rms, device noise included.
+# answer of an unheard digit, and a forecast with noise at the input that fluctuates about as much
+# as the measurement. The paper gives no error for them; its training stops at a mean squared error
+# of 5.1e-4 in normalized units, 2.3 mV rms, device noise included.
 #
 # The same to zoom and to read values off:
 

@@ -111,7 +111,7 @@ display(pd.concat(rates, axis=1).T.rename(plots.label, level=1).style.format("{:
 # %% [markdown]
 # ## The authors' networks, with speakers they never heard
 #
-# One network was trained by the authors on the real oscillator at each of its two settings. Played
+# One network was trained by the authors on the real oscillator at each of its two settings. Given
 # our speakers instead of theirs, do they recognize digits as published? Other speakers are easier
 # or harder to tell apart, so the rates may differ as a whole. What can be compared is **what noise
 # does to them**. The authors do not publish how much they added. Below it is *fitted*: one number
@@ -198,7 +198,7 @@ plt.show()
 # In the paper the forecast with noise lies within 2.0 points of the measured rates for the
 # spectrogram (67.6 % at N = 1, 80.0 % at N = 9), and, read off its plot, within 0.6 points for the
 # cochlea (96.2 % and 99.6 %). Without noise the forecast is too good for the spectrogram at every N
-# (78.9 % to 88.2 %), and for the cochlea too bad at N = 1 (85.2 %).
+# (78.9 % to 88.2 %), and for the cochlea too poor at N = 1 (85.2 %).
 #
 # ## Why noise helps at N = 1 and hurts at N = 9
 #
@@ -320,10 +320,11 @@ display(pd.DataFrame(worst).T)
 
 # %% [markdown]
 # Why this digit? A linear map that is summed over frames hears *which* sounds a word has and not in
-# what order: it is blind to what tells "three" from "zero", whose sounds hold those of "three". So
-# the acoustic channels alone do worst at it (`rate_acoustics`). The oscillator is nonlinear and
-# remembers some nodes back, which is what makes the difference (`rate_neural_ode`, the same device
-# without its noise); the noise drowns just these small contributions again (`rate`).
+# what order: it is blind to what distinguishes "three" from "zero", whose sounds hold those of
+# "three". So the acoustic channels alone do worst at it (`rate_acoustics`). The oscillator is
+# nonlinear and remembers some nodes back, which is what makes the difference (`rate_neural_ode`,
+# the same device without its noise); the noise drowns just these small contributions again
+# (`rate`).
 
 # %% [markdown]
 # ## What was found

@@ -7,7 +7,7 @@
 # reproduced.
 #
 # A result is **reproduced** if it is as good as the paper says, **better** if by a factor of two or
-# more; else it **differs**, and the reason stands beside it. Some numbers of the paper are no
+# more; else it **differs**, and the reason stands beside it. Some numbers of the paper are not
 # accuracies but the errors at which training was stopped: those are **reached** or not. Where ours
 # was computed from other data than the paper's, there is no verdict: **not compared**. Where
 # several seeds were trained, the median is compared, and their range is shown.

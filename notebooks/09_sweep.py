@@ -31,7 +31,7 @@ out = outputs(profile)
 #
 # `sweeps/train_one` is one training; the grid names the values of its parameters. Every point runs
 # in a process and a folder of its own, and what was done before is not done again: interrupt this
-# cell and run it anew, and it goes on. From a terminal the same is
+# cell and run it again, and it continues. From a terminal the same is
 # `spinode sweep train_one --grid profiles/sweeps/few.yaml`, and on a cluster one adds `--scheduler`
 # (`docs/sweeps.md`).
 

@@ -10,8 +10,8 @@
 # $$ \frac{dx}{dt} = A x + B e + b + W_2 \tanh(W_1 [x; e] + b_1), \qquad y = C x + D e + c, $$
 #
 # a neural ODE with a state $x$ of its own. The paper's state is the delayed output: each sample is
-# taken at its word, and so is its noise. Here the state is whatever explains all of the samples,
-# and a forecast starts from a state fitted to many of them.
+# taken as exact, noise included. Here the state is whatever explains all of the samples, and a
+# forecast starts from a state fitted to many of them.
 #
 # The same without a notebook, in one command:
 #
@@ -54,10 +54,10 @@ out = outputs(profile)
 # ## A recording
 #
 # Name a file in the parameter `recording`: CSV, TSV, netCDF, HDF5, MATLAB, numpy, a MuMax3 table.
-# The columns carry their units in their names (`v_mV`), or `units` says them. Without a file, we
+# The columns carry their units in their names (`v_mV`), or `units` gives them. Without a file, we
 # make one as an experimenter would have it: the noisy nano-oscillator of Fig. 5, driven by random
-# steps, written to a table of microseconds and millivolts. What it is made of is forgotten from
-# here on.
+# steps, written to a table of microseconds and millivolts. From here on we pretend not to know what
+# it is.
 
 # %%
 path = recording or out.data / "your_device.csv"
@@ -114,7 +114,7 @@ plots.interactive({"recording": measured.isel(time=slice(0, 2000))}, y)
 # Both learn from the same part of the recording. The network grows out of the linear model: its
 # hidden layer begins with no effect, so it can only become better. How many states, how many
 # neurons and how strongly they are held back is chosen by forecasting pieces of the training part
-# that were left out of the fit. The rest of the recording chooses nothing.
+# that were left out of the fit. The rest of the recording is used for no choice.
 
 # %%
 found = study.learn(
@@ -156,8 +156,8 @@ plots.save_figure(figure, out.figures / "your_device.png")
 # ## What is left over
 #
 # If what the forecast leaves over still follows the drive, the model lacks something that the
-# device does. If it follows itself only, the noise has a memory, which a model of the device need
-# not know. Noise alone keeps 99 % of the correlations within the band.
+# device does. If it is correlated only with itself, the noise has a memory, which a model of the
+# device need not know. Noise alone keeps 99 % of the correlations within the band.
 
 # %%
 report.residuals_figure(found)
@@ -187,7 +187,7 @@ display(
 # ```
 #
 # **Never trust it beyond its data.** A model of a device knows what the recording showed of it.
-# Where a drive leaves the trained range, a forecast says so, and means it.
+# Where a drive leaves the trained range, a forecast warns: take the warning seriously.
 
 # %% [markdown] tags=["navigation"]
 # [Before: How many delays, how wide, how long, how clean?](09_sweep.py) | [All

@@ -12,8 +12,8 @@
 # - **Cascaded tanks**: water flows from one tank to another and overflows. 1024 samples.
 # - **Wiener-Hammerstein**: a filter, a diode and a filter. 100,000 samples.
 #
-# The protocol: the official training samples choose everything, by their own held-out pieces. Then
-# each test is simulated once, from its drive and the first 50 samples of its output.
+# The protocol: every choice is made on held-out pieces of the official training samples. Then each
+# test is simulated once, from its drive and the first 50 samples of its output.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -97,8 +97,8 @@ pd.DataFrame(
 # %% [markdown]
 # ## Beside what was published
 #
-# Root mean square errors in volts; ours is the median of the seeds. The tanks' 0.306 V had half of
-# the test choose the model, and the grey box knows the physics of tanks.
+# Root mean square errors in volts; ours is the median of the seeds. For the tanks' 0.306 V half of
+# the test served to choose the model, and the grey box knows the physics of tanks.
 
 # %%
 if errors:

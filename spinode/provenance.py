@@ -220,7 +220,7 @@ def _versions() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _machine() -> dict[str, Any]:
-    """Return the kind of machine this is, without a name that would tell whose."""
+    """Return the kind of machine this is, without a name that would identify its owner."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"system": platform.system(), "processor": _processor(), "cores": cores}
 

@@ -46,7 +46,7 @@ def label(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
-    """Write ``dataset`` as netCDF4, whole or not at all; return its path.
+    """Write ``dataset`` as netCDF4, completely or not at all; return its path.
 
     Its numbers carry checksums, so that `load` notices a file that was damaged later.
 
@@ -141,9 +141,9 @@ _GAP = 3.5
 def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None) -> xr.Dataset:
     """Put a trajectory on a uniform grid that starts at its first sample.
 
-    A cubic spline through the recorded points: MuMax3 writes a table line at the first solver
-    step after each period, up to some 20 fs late, which a plain relabelling would take as noise.
-    A variable that is held, in that it mostly repeats its last value, stays held.
+    A cubic spline through the recorded points: MuMax3 writes a table line at the first solver step
+    after each period, up to some 20 fs late, which mere relabelling would turn into noise. A
+    variable that is held, in that it mostly repeats its last value, stays held.
 
     Parameters
     ----------
@@ -203,9 +203,9 @@ def resample(dataset: xr.Dataset, spacing: float, duration: float | None = None)
 def alive(dataset: xr.Dataset, until: float | None = None) -> xr.Dataset:
     """Return a trajectory that may serve as a reference: no skyrmion was lost in it.
 
-    What a magnet does after that is not the motion of a skyrmion; its error means nothing.
-    A simulation says by the attribute ``annihilation`` when one was lost (s); who wants the rest
-    all the same deletes that attribute.
+    What a magnet does after that is not the motion of a skyrmion; its error means nothing. A
+    simulation says by the attribute ``annihilation`` when one was lost (s); delete that attribute
+    to use the rest all the same.
 
     Parameters
     ----------

@@ -319,8 +319,6 @@ def test_bad_designs_and_problems(twin, problem, tmp_path):
         Problem(problem.task, 100, 200)
     with pytest.raises(InputError, match="does not change"):
         Problem(Task("flat", np.ones(50), np.ones((50, 1)), np.array([1])), 5, 20)
-    with pytest.raises(InputError, match="when the search shall end"):
-        search.search(SPACE, problem, twin, tmp_path / "s")
     with pytest.raises(InputError, match="searched for by trials"):
         recall = memory(60, np.array([1]))
         gradient.readout_loss(torch.ones(60, 2), Problem(recall, 5, 30))

@@ -1,5 +1,7 @@
 """Simulations that are kept, and trained models that stand in for a device."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,9 @@ from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import HeldSequence
 from spinode.devices.protocols import ONE_SKYRMION
 from spinode.errors import InputError
-from spinode.micromagnetics import kept
+from spinode.micromagnetics import kept, simulate
 from spinode.micromagnetics.kept import simulate_once
+from spinode.micromagnetics.pieces import simulate_in_pieces
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.model import SpinODE
 from spinode.reservoir.twin import twin_states
@@ -48,6 +51,9 @@ def test_a_kept_run_serves_itself_and_shorter_ones(tmp_path, counted):
     other = SkyrmionDisk(**vars(SMALL) | {"alpha": 0.02})
     simulate_once(path, other, HeldSequence((0.1, 0.2)), **options | {"spacing": 2.5e-12})
     assert len(counted) == 5
+    finer = options | {"spacing": 2.5e-12, "precision": "double"}
+    run = simulate_once(path, other, HeldSequence((0.1, 0.2)), **finer)
+    assert len(counted) == 6 and run.attrs["precision"] == "double"
 
 
 def test_a_twin_gives_the_states_of_its_forecast():
@@ -63,3 +69,28 @@ def test_a_twin_gives_the_states_of_its_forecast():
         twin_states(model, masked.ravel())
     with pytest.raises(InputError, match="not a multiple"):
         twin_states(model, masked, hold=7e-12)
+
+
+def test_pieces_of_a_device_that_forgets_are_the_uncut_run(tmp_path, counted):
+    """A strongly damped disk: what its pieces do not remember decays with the warm-up."""
+    device = replace(SMALL, alpha=0.3)
+    values = np.random.default_rng(5).uniform(-0.4, 0.4, 24)
+    drive = HeldSequence(values)
+    options = {"spacing": 5e-12, "progress": False, "engine": "embedded"}
+    uncut = simulate(device, drive, **options)
+    farthest = []
+    for warm_up in (0.0, 20e-12, 60e-12):
+        folder = tmp_path / f"{warm_up:g}"
+        cut = simulate_in_pieces(folder, device, drive, piece=80e-12, warm_up=warm_up, **options)
+        assert cut.sizes == uncut.sizes
+        np.testing.assert_allclose(cut.time, uncut.time, rtol=1e-12)
+        np.testing.assert_allclose(cut.Ku, uncut.Ku)
+        farthest.append(float(abs(cut.mx - uncut.mx).max() + abs(cut.mz - uncut.mz).max()))
+    assert len(counted) == 9
+    assert farthest[0] > 10 * farthest[1] > 100 * farthest[2]
+    # What is kept is read again.
+    again = simulate_in_pieces(folder, device, drive, piece=80e-12, warm_up=60e-12, **options)
+    assert len(counted) == 9
+    np.testing.assert_array_equal(again.mz, cut.mz)
+    with pytest.raises(InputError, match="not a multiple of the spacing"):
+        simulate_in_pieces(folder, device, drive, piece=81e-12, warm_up=0.0, **options)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_bvp
 
+from spinode.analysis.metrics import nrmse
 from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.protocols import D_TEST, FOUR_SKYRMIONS, ONE_SKYRMION, PAIR, surviving
 from spinode.errors import InputError
@@ -258,11 +259,29 @@ def test_standard_problem_4():
 
 
 def test_length_is_kept_under_the_drive():
-    _, pictures = simulate(
-        COARSE, ONE_SKYRMION.drive, duration=0.1e-9, snapshots=0.1e-9, progress=False
+    for precision, rounding in (("double", 1e-12), ("single", 1e-6)):
+        _, pictures = simulate(
+            COARSE,
+            ONE_SKYRMION.drive,
+            engine="embedded",
+            duration=0.1e-9,
+            snapshots=0.1e-9,
+            precision=precision,
+            progress=False,
+        )
+        length = np.linalg.norm(pictures.m.values, axis=-1)[:, film_of(COARSE).inside]
+        np.testing.assert_allclose(length, 1, atol=rounding)
+
+
+def test_single_precision_is_enough():
+    # The step and the extrapolated field cost 2e-4 of the motion.
+    options = {"engine": "embedded", "duration": 0.4e-9, "progress": False}
+    double, single = (
+        simulate(COARSE, ONE_SKYRMION.drive, precision=precision, **options)
+        for precision in ("double", "single")
     )
-    length = np.linalg.norm(pictures.m.values, axis=-1)[:, film_of(COARSE).inside]
-    np.testing.assert_allclose(length, 1, atol=1e-12)
+    assert nrmse(single.mz, double.mz) < 2e-5
+    assert not np.array_equal(single.mz, double.mz)
 
 
 # --- skyrmions --------------------------------------------------------------------------------
@@ -340,6 +359,7 @@ def test_radius_of_a_relaxed_skyrmion():
         ({"spacing": 2.5}, "not between"),
         ({"engine": "embedded", "step": 1e-12}, "stability limit"),
         ({"engine": "embedded", "demag": "fmm"}, "choose one of"),
+        ({"engine": "embedded", "precision": "half"}, "choose one of"),
     ],
 )
 def test_bad_options_are_refused_in_one_sentence(options, says):

@@ -140,7 +140,7 @@ check("1.2", exercise_2)
 #
 # In a film every spin also feels its neighbours. The field $\mathbf B$ becomes a sum:
 #
-# | term | wants | constant |
+# | term | favours | constant |
 # | --- | --- | --- |
 # | exchange | neighbours parallel | $A_{ex}$ = 15 pJ/m |
 # | anisotropy | all along $\pm z$ | $K_u$ = 0.8 MJ/m3 |

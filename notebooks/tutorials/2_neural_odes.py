@@ -2,7 +2,7 @@
 # # What is a neural ODE?
 #
 # *Tutorial 2 of 5. You need: what a derivative is. You get: a network that learns a law of motion
-# from a recording, built from nothing.*
+# from a recording, built from scratch.*
 #
 # Galileo watched a pendulum and found a law. A law of motion says how the state $y$ changes, given
 # the state itself,
@@ -89,9 +89,9 @@ def ahead(f, y):
 # ## Learning
 #
 # Cut the recording into short windows. Start at the first point of each, take 10 steps with the
-# network, and compare with what was recorded. PyTorch tells how every weight would have to change
-# to make the difference smaller (*back-propagation*, through all ten steps), and `Adam` changes
-# them a little. That is all there is to it.
+# network, and compare with what was recorded. PyTorch computes how every weight would have to
+# change to make the difference smaller (*back-propagation*, through all ten steps), and `Adam`
+# changes them a little. That is all there is to it.
 
 # %%
 optimizer = torch.optim.Adam(f.parameters(), lr=2e-2)
@@ -202,8 +202,8 @@ check("2.1", exercise_1)
 #
 # Set `start = [2.8, 0.0]`. The first swing is off by up to 0.4 m, since the slopes out there are
 # guesses. Damping then carries the state inwards, to where the network was trained: from there on
-# the law is right, but it goes on from a wrong place, a little late and a little too large or small
-# (NRMSE 16 %). A forecast is only as good as the states it visits.
+# the law is right, but it continues from a wrong place, a little late and a little too large or
+# small (NRMSE 16 %). A forecast is only as good as the states it visits.
 #
 # </details>
 #
@@ -218,7 +218,7 @@ check("2.2", exercise_2)
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# Without noise a single step tells the slope, and the forecast is about as good (NRMSE 4.0 % in
+# Without noise a single step gives the slope, and the forecast is about as good (NRMSE 4.0 % in
 # place of 3.2 %), after a tenth of the work. With noise it is not: the change within one step of
 # 0.2 s drowns in the noise of the two points, and the NRMSE is 37 % with a window of 1, but 6 %
 # with one of 10, in which noise averages out and errors that add up are punished. The paper uses 20
@@ -258,7 +258,7 @@ driven.to_dataframe().hvplot.line(
 )
 
 # %% [markdown]
-# The model sees the position and its neighbour in time ($k = 2$; why, says tutorial 3). It learns
+# The model sees the position and its neighbour in time ($k = 2$; tutorial 3 says why). It learns
 # from the first 160 s, and we stop where the 40 s after them are forecast best.
 
 # %%
@@ -280,7 +280,7 @@ pd.DataFrame({"true": driven.x.to_series(), "neural ODE": ours.x.to_series()}).h
 )
 
 # %% [markdown]
-# This is the paper's method, whole. Replace the oscillator by a skyrmion and the voltage by
+# This is the paper's complete method. Replace the oscillator by a skyrmion and the voltage by
 # $K_u(t)$, and you are in notebook 02.
 #
 # > **Exercise 3 ★★★.** Drive the trained model with another voltage, a sine of amplitude 0.1 V and

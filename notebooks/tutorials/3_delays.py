@@ -6,8 +6,8 @@
 #
 # A pendulum passes its lowest point. Will it go left or right? From the position alone you cannot
 # tell: you need the velocity. Now suppose that you *cannot* measure velocity. Look twice: two
-# positions, shortly after each other, tell it as well. That is **delay embedding**: in place of the
-# state that you cannot see, take
+# positions, shortly after each other, reveal it as well. That is **delay embedding**: in place of
+# the state that you cannot see, take
 #
 # $$ \big(x(t),\; x(t+d),\; \dots,\; x(t + (k-1) d)\big). $$
 #
@@ -133,8 +133,8 @@ found.rename(index=str).hvplot.bar(xlabel="k", width=380, height=250)
 
 # %% [markdown]
 # Or ask a neighbour. For every moment of the second half, take the one of the first half whose $k$
-# values are most like it, and let it tell the slope. With $k = 1$ it knows the size and often has
-# the wrong sign. Move the slider to $k = 2$, and it knows; more delays add nothing.
+# values are most like it, and let it predict the slope. With $k = 1$ it knows the size and often
+# has the wrong sign. Move the slider to $k = 2$, and it knows; more delays add nothing.
 
 # %%
 answers = []
@@ -168,8 +168,8 @@ check("3.1", exercise_1)
 # <details><summary>Solution</summary>
 #
 # `false_neighbours(np.random.default_rng(0).normal(size=1500), k)`: 0.99, 0.70 and 0.23 for k = 1
-# to 3, no sudden drop to nothing. No number of past values tells the next of white noise. (It falls
-# for a dull reason: among 1500 points in many dimensions nobody has a close neighbour.)
+# to 3, no sudden drop to nothing. No number of past values predicts the next one of white noise.
+# (It falls for a dull reason: among 1500 points in many dimensions nobody has a close neighbour.)
 #
 # </details>
 #
@@ -211,14 +211,14 @@ pd.DataFrame(
 
 # %% [markdown]
 # With one value the best a law can do is to come to rest: where the slope is as often up as down,
-# the mean is zero. With two it oscillates, and after nine periods is but little out of step. The
+# the mean is zero. With two it oscillates, and after nine periods is only slightly out of step. The
 # hidden velocity was never shown to it.
 #
 # ## And the skyrmion?
 #
 # Its micromagnetic state has thousands of numbers. How many delays of $m_z$ does it need? We
-# simulate a few nanoseconds under the paper's drive. A driven signal may part because the drive
-# does, so that being close now means: in the values of $m_z$ *and* of the drive.
+# simulate a few nanoseconds under the paper's drive. Neighbours may part because their drives do,
+# so that close now means close in the values of $m_z$ *and* of the drive.
 
 # %%
 device = replace(ONE_SKYRMION.device, cell=2e-9)
@@ -247,8 +247,8 @@ skyrmion.rename(index=str).hvplot.bar(xlabel="k", width=380, height=250)
 
 # %% [markdown]
 # With a second delay the false neighbours are gone, and more delays find none. Over a thousand
-# spins, and two numbers tell what comes next: the skyrmion breathes as one oscillator. This is the
-# paper's k = 2, found without training anything. Notebook 02 trains both.
+# spins, and two numbers predict what comes next: the skyrmion breathes as one oscillator. This is
+# the paper's k = 2, found without training anything. Notebook 02 trains both.
 #
 # `delay_embed` of the workbook does what we did by hand:
 
@@ -256,7 +256,7 @@ skyrmion.rename(index=str).hvplot.bar(xlabel="k", width=380, height=250)
 delay_embed(np.arange(6.0), 3)
 
 # %% [markdown]
-# > **Exercise 2 ★.** A quarter of the breathing period, about 100 ps, would tell position and
+# > **Exercise 2 ★.** A quarter of the breathing period, about 100 ps, would show position and
 # > velocity best. How many samples of the published data, 5 ps apart, is that? Is $d$ = one sample
 # > not too short, as in the slider above?
 

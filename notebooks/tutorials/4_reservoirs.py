@@ -261,8 +261,8 @@ check("4.2", exercise_2)
 #
 # ## A task that fits: predicting chaos
 #
-# The Mackey-Glass series wanders chaotically, but it is smooth: the near past says much of the near
-# future. The paper's Fig. 3 predicts it $H$ steps ahead.
+# The Mackey-Glass series wanders chaotically, but it is smooth: the recent past says much about the
+# near future. The paper's Fig. 3 predicts it $H$ steps ahead.
 
 # %%
 series = mackey_glass_series(points)

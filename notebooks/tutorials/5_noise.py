@@ -191,19 +191,19 @@ check("5.2", exercise_2)
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# A true 12 is found as 11.9, a true 2 as 2.5: far more than the uncertainty, which
-# does not count what the model has wrong. A residual is noise *plus* ignorance: after 50 iterations
-# the residuals of the model, taken for noise, give far too much. But ignorance is the same whenever
-# the same state meets the same drive, and noise is not. `langevin_strength` first removes what
-# state and drive predict of the residuals, and comes close again.
+# A true 12 is found as 11.9, a true 2 as 2.5: far more than the uncertainty, which does not include
+# the error of the model. A residual is noise *plus* ignorance: after 50 iterations the residuals of
+# the model, taken for noise, give far too much. But ignorance is the same whenever the same state
+# meets the same drive, and noise is not. `langevin_strength` first removes what state and drive
+# predict of the residuals, and comes close again.
 #
 # </details>
 #
 # ## Forecasting the noise
 #
-# The paper's way: put Gaussian noise on the *input* of the noise-free model, a new value every
-# 100 ns. How much? So much that the residuals of single steps are explained best. (That takes the
-# drive a little beyond the largest value in the training, of which `forecast` warns. Here we know.)
+# The paper's way: put Gaussian noise on the *input* of the noise-free model, a new value every 100
+# ns. How much? So much that the residuals of single steps are explained best. (That takes the drive
+# slightly beyond the largest value in training; `forecast` warns of that, and here we expect it.)
 
 # %%
 warnings.simplefilter("ignore", ForecastWarning)

@@ -14,7 +14,7 @@ from scipy.linalg import lstsq
 from torch import nn
 from tqdm import tqdm
 
-from spinode.errors import InputError
+from spinode.errors import InputError, extra
 from spinode.neural_ode.model import SpinODE
 
 
@@ -209,11 +209,4 @@ def reservoirpy_nodes():
     InputError
         If the package is not here: only baselines need it.
     """
-    try:
-        from reservoirpy import nodes
-    except ModuleNotFoundError:
-        raise InputError(
-            "this baseline needs the package reservoirpy; install it with "
-            "'pip install \"spinode[baselines]\"'."
-        ) from None
-    return nodes
+    return extra("baselines", "reservoirpy.nodes", "this baseline")

@@ -1,4 +1,4 @@
-"""One look a thing, the same in every figure: its label, its colour, its dashes.
+"""One look for each thing, the same in every figure: its label, colour and dashes.
 
 Results are keyed by stable identifiers (``k2``, ``bare_input``); what a reader sees is decided
 here and nowhere else. The colours are those of Okabe and Ito (2008) and of Paul Tol (2021), which
@@ -7,8 +7,8 @@ lightness by a step that can be seen, or in their dashes (tests/test_plots.py ke
 
 - Black is the truth: micromagnetics, or what was measured.
 - Blue is our neural ODE; sky blue are the authors' weights.
-- A device has a colour where several share a figure; who computed it, we or the authors,
-  micromagnetics or the neural ODE, is then told by width and dashes.
+- Where several devices share a figure, each has a colour; width and dashes then tell who computed
+  it: we or the authors, micromagnetics or the neural ODE.
 
 >>> LOOKS["k1"].label, LOOKS["k1"].color
 ('k = 1', '#D55E00')

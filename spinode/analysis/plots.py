@@ -24,7 +24,7 @@ def label(name: str) -> str:
 def use_style() -> None:
     """Give matplotlib figures the workbook's style, and tables and Datasets ``.hvplot``.
 
-    Interactive pictures bring Bokeh's code along, so that they show without a network.
+    Interactive plots carry Bokeh's code with them, so that they work without a network.
     """
     plt.style.use("spinode.analysis.spinode")
     import holoviews as hv
@@ -35,7 +35,7 @@ def use_style() -> None:
 
 
 def save_figure(figure: plt.Figure, path: Path) -> Path:
-    """Write ``figure`` as PNG, whole or not at all; return the path."""
+    """Write ``figure`` as PNG, completely or not at all; return the path."""
     with replacing(path) as partial:
         figure.savefig(partial, format="png", bbox_inches="tight")
     return path
@@ -75,7 +75,7 @@ def lines(
     ax.margins(x=0)
 
 
-def magnetization(ax: plt.Axes, m: xr.DataArray, arrows: int = 16):
+def magnetization(ax: plt.Axes, m: xr.DataArray):
     """Draw a picture of the magnetization: m_z in shades, its part in the plane as arrows.
 
     Parameters
@@ -83,8 +83,6 @@ def magnetization(ax: plt.Axes, m: xr.DataArray, arrows: int = 16):
     ax : Axes
     m : DataArray
         Over ``y``, ``x`` (m) and ``component``; zero outside the disk.
-    arrows : int
-        Along each side.
 
     Returns
     -------
@@ -96,7 +94,7 @@ def magnetization(ax: plt.Axes, m: xr.DataArray, arrows: int = 16):
     mz = m.sel(component="z").where(~outside)
     extent = (x[0], x[-1], x[0], x[-1])
     image = ax.imshow(mz, origin="lower", extent=extent, vmin=-1, vmax=1)
-    every = max(1, len(x) // arrows)
+    every = max(1, len(x) // 16)  # so many arrows along a side
     part = m[::every, ::every]
     horizontal, vertical = (part.sel(component=name) for name in ("x", "y"))
     ax.quiver(x[::every], x[::every], horizontal, vertical, scale=18, width=4e-3)

@@ -18,7 +18,7 @@ PADDED = 1024
 _RINGING = 600
 
 
-def spectrum(signal: np.ndarray, spacing: float, padded: int = PADDED) -> tuple:
+def spectrum(signal: np.ndarray, spacing: float) -> tuple:
     """Return the amplitude spectrum of a signal, its mean removed and zeros appended.
 
     Parameters
@@ -26,20 +26,19 @@ def spectrum(signal: np.ndarray, spacing: float, padded: int = PADDED) -> tuple:
     signal : array, shape (samples,)
     spacing : float
         Sample spacing (s).
-    padded : int
-        Length after padding.
 
     Returns
     -------
-    frequencies : array, shape (padded // 2 + 1,)
-        In Hz.
+    frequencies : array, shape (PADDED // 2 + 1,)
+        In Hz; more where the signal itself is longer than that.
     amplitudes : array, same shape
     """
     signal = np.asarray(signal, float)
     if not np.isfinite(signal).all() or len(signal) < 8:
         raise InputError("a spectrum needs at least 8 samples without NaN; check the forecast.")
-    amplitudes = np.abs(np.fft.rfft(signal - signal.mean(), max(padded, len(signal))))
-    return np.fft.rfftfreq(max(padded, len(signal)), spacing), amplitudes
+    length = max(PADDED, len(signal))
+    amplitudes = np.abs(np.fft.rfft(signal - signal.mean(), length))
+    return np.fft.rfftfreq(length, spacing), amplitudes
 
 
 def peak_frequency(signal: np.ndarray, spacing: float) -> float:
@@ -48,9 +47,9 @@ def peak_frequency(signal: np.ndarray, spacing: float) -> float:
     return float(frequencies[np.argmax(amplitudes)])
 
 
-def bin_width(spacing: float, padded: int = PADDED) -> float:
-    """Return the distance of two bins of the paper's spectra (Hz), which its rule cannot halve."""
-    return 1 / (padded * spacing)
+def bin_width(spacing: float) -> float:
+    """Return the distance between bins of the paper's spectra (Hz), the resolution of its rule."""
+    return 1 / (PADDED * spacing)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def ringing(signal: np.ndarray, spacing: float) -> Ringing:
     return Ringing(float(found.x[0] * start), float(found.x[1] / length), float(amplitude))
 
 
-def breathing(run: xr.Dataset, drive, output: str = "mz") -> pd.DataFrame:
+def breathing(run: xr.Dataset, drive) -> pd.DataFrame:
     """Return how a device rings after the pulse at each step of a staircase (Fig. 4f-g).
 
     Parameters
@@ -122,18 +121,16 @@ def breathing(run: xr.Dataset, drive, output: str = "mz") -> pd.DataFrame:
         Response to ``drive``, sampled evenly. One in which a skyrmion was lost is refused.
     drive : PulseSequence
         Its levels, the length of a step and of the pulse that begins it.
-    output : str
-        Variable that rings.
 
     Returns
     -------
     DataFrame
         Indexed by level: ``bin``, the largest bin of the spectrum (Hz), the paper's rule; and of
         the damped sine that fits best, ``fit``, its frequency (Hz), ``rate`` of decay (1/s) and
-        ``amplitude``. The last samples of a step do not count, where it has more than the paper's.
-        NaN at levels that a forecast did not reach.
+        ``amplitude``. Samples of a step beyond those that the paper takes are left out. NaN at
+        levels that a forecast did not reach.
     """
-    values = alive(run)[output].values
+    values = alive(run).mz.values
     spacing = spacing_of(run)
     step, pulse = round(drive.hold / spacing), round(drive.pulse_duration / spacing)
     rows = []

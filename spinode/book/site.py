@@ -15,7 +15,7 @@ from pathlib import Path
 from spinode.book import api, front, live
 from spinode.book.chapters import chapter
 from spinode.book.contents import Part, read_contents
-from spinode.errors import InputError, SpinodeError
+from spinode.errors import InputError, SpinodeError, extra
 
 # Sphinx reads and writes in so many processes; more hardly help, since each reads the whole book.
 _PROCESSES = min(os.cpu_count() or 1, 4)
@@ -74,10 +74,7 @@ def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = prin
     SpinodeError
         If Sphinx fails.
     """
-    try:
-        from sphinx.cmd.build import build_main
-    except ModuleNotFoundError:
-        raise InputError("the book needs Sphinx: install with 'pip install -e .[book]'.") from None
+    sphinx = extra("book", "sphinx.cmd.build", "the book")
     if out.exists() and any(out.iterdir()) and not (out / ".spinode-book").exists():
         raise InputError(f"{out} is not empty and holds no book; give --out another folder.")
     work = root / "build" / profile / "book"
@@ -94,7 +91,7 @@ def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = prin
     os.environ["SPINODE_BOOK_PROFILE"] = profile
     with contextlib.redirect_stdout(io.StringIO()) as log:
         folders = ["-c", root / "book", "-d", read, "-w", warnings, source, pages]
-        code = build_main(["-b", "html", "-q", "-j", str(_PROCESSES), *map(str, folders)])
+        code = sphinx.build_main(["-b", "html", "-q", "-j", str(_PROCESSES), *map(str, folders)])
     if code:
         _forget(read, pages)
         raise SpinodeError(f"Sphinx could not build the book: {log.getvalue().strip()[-2000:]}")

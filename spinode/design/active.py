@@ -46,7 +46,7 @@ def learn_on(
     model : SpinODE
         Stays as it is.
     recordings : sequence of Recorded
-        What it was trained on, lest it be forgotten, and what is new.
+        What it was trained on, so that it does not forget, and what is new.
     steps : int
         Of Levenberg-Marquardt.
     progress : bool

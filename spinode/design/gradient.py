@@ -6,14 +6,13 @@ number by all values of the masks costs about three forecasts, however many valu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 import torch
 
-from spinode.design.judges import read, samples_of
+from spinode.design.judges import beyond, read, samples_of
 from spinode.design.knobs import Design, delayed
 from spinode.design.problem import Problem
 from spinode.design.search import PENALTY
@@ -48,8 +47,6 @@ def descend(
     *,
     steps: int = 100,
     rate: float = 0.06,
-    seconds: float = np.inf,
-    report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Descent:
     """Change all values of a design's masks so that the loss on the judging points falls (Adam).
 
@@ -66,10 +63,6 @@ def descend(
     rate : float
         Change of a value in a step, at first, as a part of the root mean square of all values; it
         falls to a tenth of that along a cosine.
-    seconds : float
-        When to stop in any case.
-    report : callable
-        Told the number of a step and its loss.
 
     Raises
     ------
@@ -86,7 +79,7 @@ def descend(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, rate / 10)
     best, least = design, np.inf
     losses, times, began = [], [], perf_counter()
-    for step in range(steps):
+    for _ in range(steps):
         optimizer.zero_grad()
         here = {name: one.detach().numpy().copy() for name, one in values.items()}
         try:
@@ -109,9 +102,6 @@ def descend(
         schedule.step()
         losses.append(value)
         times.append(perf_counter() - began)
-        report(step, value)
-        if times[-1] > seconds:
-            break
     return Descent(best, np.array(losses), np.array(times))
 
 
@@ -137,17 +127,14 @@ def loss_of(
     """
     z = torch.from_numpy(problem.standardized)[:, None]
     past = torch.from_numpy(delayed(problem.standardized, delay))[:, None]
-    answers, over = [], torch.zeros(())
+    answers, over = [], 0.0
     for mask in range(len(values["static"])):
         held = values["static"][mask] + z * values["present"][mask]
         if "delayed" in values:
             held = held + past * values["delayed"][mask]
         output = held_forecast(model, held.ravel(), sizes[0])
         answers.append(read(output, tuple(held.shape), *sizes))
-        for channel, reached in ((model.inputs[0], held), (model.output, output)):
-            low, high = map(channel.normalize, model.trained_range[channel.name])
-            beyond = torch.maximum(low - reached.min(), reached.max() - high) / (high - low)
-            over = torch.maximum(over, beyond)
+        over = max(over, beyond(model, held, output))
     return readout_loss(torch.cat(answers, dim=1), problem) + PENALTY * over
 
 

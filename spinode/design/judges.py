@@ -18,9 +18,13 @@ from spinode.neural_ode.held import held_forecast
 from spinode.neural_ode.model import SpinODE
 
 
+class SkyrmionLost(SpinodeError):
+    """A design that the device does not survive."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What a device went through.
+    """How a device answered.
 
     Parameters
     ----------
@@ -73,7 +77,8 @@ def play(model: SpinODE, values: np.ndarray, design: Design) -> Answer:
     """
     every, moment = samples_of(design, model.sample_spacing)
     output = held_forecast(model, torch.from_numpy(values.ravel()), every).numpy()
-    return Answer(read(output, values.shape, every, moment), beyond(model, values, output))
+    excess = float(beyond(model, values, output))
+    return Answer(read(output, values.shape, every, moment), excess)
 
 
 def ask_micromagnetics(
@@ -100,7 +105,7 @@ def ask_micromagnetics(
 
     Raises
     ------
-    SpinodeError
+    SkyrmionLost
         If the skyrmion did not survive.
     """
     every, moment = samples_of(design, model.sample_spacing)
@@ -113,14 +118,14 @@ def ask_micromagnetics(
         file = path if number == 1 else path.with_stem(f"{path.stem}_{number}")
         run = simulate_once(file, device, drive, spacing=model.sample_spacing, progress=progress)
         if "annihilation" in run.attrs:
-            raise SpinodeError(
+            raise SkyrmionLost(
                 f"the skyrmion was lost {run.attrs['annihilation']:g} s into {file.name}; drive it "
                 "less hard."
             )
         recordings.append(Recorded(run, drive))
         output = model.output.normalize(run[model.output.name].values)
         states.append(read(output, values.shape, every, moment))
-        excess = max(excess, beyond(model, values, output))
+        excess = max(excess, float(beyond(model, values, output)))
     return Answer(np.concatenate(states, axis=1), excess, tuple(recordings))
 
 
@@ -149,8 +154,11 @@ def read(output, shape: tuple[int, int], every: int, moment: int):
     return output[moment : moment + shape[0] * shape[1] * every : every].reshape(shape)
 
 
-def beyond(model: SpinODE, values: np.ndarray, output: np.ndarray) -> float:
-    """Return how far drive or output leave the trained range, as a part of its width."""
+def beyond(model: SpinODE, values, output):
+    """Return how far drive or output leave the trained range, as a part of its width.
+
+    Of tensors it can be differentiated.
+    """
     farthest = 0.0
     for channel, reached in ((model.inputs[0], values), (model.output, output)):
         if channel.name not in model.trained_range:
@@ -160,5 +168,5 @@ def beyond(model: SpinODE, values: np.ndarray, output: np.ndarray) -> float:
             )
         low, high = map(channel.normalize, model.trained_range[channel.name])
         over = max(low - reached.min(), reached.max() - high) / (high - low)
-        farthest = max(farthest, float(over))
+        farthest = max(farthest, over)
     return farthest

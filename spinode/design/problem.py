@@ -65,7 +65,7 @@ class Problem:
         return (self.task.inputs - self.centre) / self.deviation
 
     def nrmse(self, states: np.ndarray) -> np.ndarray:
-        """Return the NRMSE of the readout on the points that judge, by target of the task.
+        """Return the NRMSE of the readout on the judging points, by target of the task.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class Problem:
         return readout.nrmse
 
     def loss(self, states: np.ndarray) -> float:
-        """Return what a search makes small.
+        """Return what a search minimizes.
 
         The mean over targets of log10 NRMSE. Of the task `tasks.memory`, the negative memory
         capacity: its far delays, of which nothing is known, are not to be weighed like near ones.

@@ -1,4 +1,4 @@
-"""Search among designs: every trial is a forecast of the twin, kept in a file that can go on.
+"""Search among designs: every trial is a forecast of the twin; a file keeps the search.
 
 Optuna proposes (tree-structured Parzen estimators, Bergstra et al., NeurIPS 2011); the file is its
 journal, which several processes may share, and from which a search that was cut off goes on.
@@ -21,7 +21,7 @@ import pandas as pd
 from spinode.design.judges import ask_twin, samples_of
 from spinode.design.knobs import Knobs
 from spinode.design.problem import Problem
-from spinode.errors import InputError, SpinodeError
+from spinode.errors import InputError, SpinodeError, extra
 from spinode.files import check_writable
 from spinode.neural_ode import _kernels
 from spinode.neural_ode.held import LeftRange
@@ -97,34 +97,31 @@ def search(
     model: SpinODE,
     path: str | Path,
     *,
-    trials: int | None = None,
-    seconds: float | None = None,
+    trials: int,
     workers: int = 1,
     seed: int = 0,
     against_time: bool = False,
 ):
-    """Search for the design of least loss; go on where the file ends.
+    """Search for the design of least loss; continue where the file ends.
 
     Parameters
     ----------
     space : Space
     problem : Problem
-        Its judging points choose: what is to be believed of a design must come from other series.
+        Its judging points choose the design, so its true error must be measured on other series.
     model : SpinODE
         The twin.
     path : path
         File of the study.
-    trials : int, optional
+    trials : int
         How many the file shall hold in the end, pruned ones included.
-    seconds : float, optional
-        When to stop in any case. At least one of the two must be given.
     workers : int
         Trials side by side.
     seed : int
-        Of the sampler. With one worker and ``trials``, an uninterrupted search is repeatable.
+        Of the sampler. With one worker, an uninterrupted search is repeatable.
     against_time : bool
-        Make loss and time per point small, both at once: for a front of trade-offs. Nothing is
-        pruned then but what leaves the range.
+        Minimize loss and time per point together, for a front of trade-offs. Then only designs that
+        leave the trained range are pruned.
 
     Returns
     -------
@@ -134,14 +131,11 @@ def search(
     Raises
     ------
     InputError
-        If the file holds a study of another space, problem or twin, or no study, or neither
-        trials nor seconds are given.
+        If the file holds a study of another space, problem or twin, or no study.
     SpinodeError
         If not one design could be judged.
     """
     optuna = _optuna()
-    if trials is None and seconds is None:
-        raise InputError("say when the search shall end: give trials or seconds.")
     study = _open(optuna, Path(path), _identity(space, problem, model, against_time), seed)
     cuts = [problem] if against_time else [_shortened(problem), problem]
 
@@ -175,9 +169,8 @@ def search(
         trial.set_user_attr("seconds", perf_counter() - began)
         return (loss, design.time_per_point) if against_time else loss
 
-    left = None if trials is None else max(trials - _finished(study), 0)
-    if left != 0:
-        study.optimize(objective, n_trials=left, timeout=seconds, n_jobs=workers)
+    if left := max(trials - _finished(study), 0):
+        study.optimize(objective, n_trials=left, n_jobs=workers)
     if not any(trial.state.name == "COMPLETE" for trial in study.trials):
         reasons = {trial.user_attrs.get("reason") for trial in study.trials} - {None}
         raise SpinodeError(
@@ -233,12 +226,9 @@ def front(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _optuna():
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its progress bars, which nobody asks for
-            import optuna
-    except ImportError:
-        raise SpinodeError("the search needs Optuna: pip install 'spinode[design]'.") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its progress bars, which nobody asks for
+        optuna = extra("design", "optuna", "the search for a design")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     return optuna

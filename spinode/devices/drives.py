@@ -311,3 +311,36 @@ class HeldSequence:
         """Return the input at ``time`` (s)."""
         time = _check_time(time, self.duration)
         return {self.input: self.levels[_step_index(time, self.hold, len(self.values))]}
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of another drive, with a clock of its own.
+
+    Parameters
+    ----------
+    drive : Drive
+    start, duration : float
+        Where in the drive it begins, and how long it lasts, in s.
+    """
+
+    drive: Drive
+    start: float
+    duration: float
+
+    def __post_init__(self):
+        stop = self.start + self.duration
+        if not (0 <= self.start < stop <= self.drive.duration * (1 + 1e-9)):
+            raise InputError(
+                f"Stretch: {self.start:g} to {stop:g} s is not within the drive, which lasts "
+                f"{self.drive.duration:g} s."
+            )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the driven parameters."""
+        return self.drive.inputs
+
+    def sample(self, time: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the inputs at ``time`` (s, from the start of the stretch)."""
+        return self.drive.sample(self.start + _check_time(time, self.duration))

@@ -222,6 +222,8 @@ class Demag:
     wavenumber : float, optional
         In 1/m: makes the remote field as small as can be for magnetization that varies in space
         with it.
+    dtype : type
+        Of the fields, ``numpy.float64`` or ``numpy.float32``.
 
     Attributes
     ----------
@@ -250,6 +252,7 @@ class Demag:
         Msat: float,
         tensor: Callable = newell,
         wavenumber: float | None = None,
+        dtype: type = np.float64,
     ):
         local = None
         if wavenumber is not None:
@@ -258,11 +261,11 @@ class Demag:
         scale = MU0 * Msat
         self.local = scale * anisotropy
         self.kernel = (
-            spectra,
-            scale,
-            np.zeros((3, ny, width)),
-            np.zeros((3, ny, width // 2 + 1), complex),
-            np.zeros((3, height, width // 2 + 1), complex),
+            tuple(component.astype(dtype) for component in spectra),
+            dtype(scale),
+            np.zeros((3, ny, width), dtype),
+            np.zeros((3, ny, width // 2 + 1), np.result_type(dtype, np.complex64)),
+            np.zeros((3, height, width // 2 + 1), np.result_type(dtype, np.complex64)),
         )
 
     def remote(self, m: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from spinode.micromagnetics.relaxation import relax
 from spinode.micromagnetics.skyrmion import film_of, topological_charge
 
 _TENSORS = {"mumax3": mumax3, "newell": newell}
+_PRECISIONS = {"single": np.float32, "double": np.float64}
 _CHECKPOINT_EVERY = 30.0  # s of wall time
 
 
@@ -37,6 +38,7 @@ def run(
     checkpoint: Path | None = None,
     step: float | None = None,
     demag: str = "mumax3",
+    precision: str = "single",
 ) -> xr.Dataset | tuple[xr.Dataset, xr.Dataset]:
     """Relax a device, drive it and record its mean magnetization and topological charge.
 
@@ -60,6 +62,8 @@ def run(
     demag : {"mumax3", "newell"}
         Demagnetizing tensor: with MuMax3's error of integration, so that results agree with its
         results, or exact.
+    precision : {"single", "double"}
+        Of the integration under the drive. "single" is MuMax3's, and takes some 0.6 of the time.
 
     Returns
     -------
@@ -77,7 +81,11 @@ def run(
     started = clock.monotonic()
     if demag not in _TENSORS:
         raise InputError(f"simulate: demag {demag!r} is unknown; choose one of {list(_TENSORS)}.")
-    tensor = _TENSORS[demag]
+    if precision not in _PRECISIONS:
+        raise InputError(
+            f"simulate: precision {precision!r} is unknown; choose one of {list(_PRECISIONS)}."
+        )
+    tensor, dtype = _TENSORS[demag], _PRECISIONS[precision]
     plan = recording.Plan.of(drive, spacing, duration, snapshots)
     inputs = drive.sample(plan.time)
     film = film_of(device)
@@ -89,14 +97,15 @@ def run(
             f"simulate: a time step of {step:g} s is not between 0 and the stability limit of "
             f"{limit:.3g} s for cells of {device.cell:g} m; shorten it, or leave it out."
         )
-    integrator = Integrator(film, device.alpha, spacing, step or limit, tensor=tensor)
+    integrator = Integrator(film, device.alpha, spacing, step or limit, tensor=tensor, dtype=dtype)
 
     rows = np.empty((len(plan.time), 4))
     picture_rows = plan.picture_rows
     pictures = np.empty((len(picture_rows), 3, *film.inside.shape))
     done, spent = 0, 0.0  # samples recorded, wall time of earlier attempts
     relaxed = 0.0  # wall time at which the drive began
-    identity = recording.describe(device, drive, plan, demag, integrator.dt, spinode.__version__)
+    numerics = demag, precision, integrator.dt, spinode.__version__
+    identity = recording.describe(device, drive, plan, *numerics)
     saved = None
     if checkpoint is not None:
         check_writable(Path(checkpoint).parent)
@@ -132,7 +141,7 @@ def run(
         bar_format=recording.BAR,
     ) as bar:
         while True:
-            m = integrator.m
+            m = integrator.m.astype(float)
             rows[done, :3] = m.sum(axis=(1, 2)) / cells
             rows[done, 3] = topological_charge(m, film.inside)
             if not np.isfinite(rows[done]).all():
@@ -160,7 +169,7 @@ def run(
     columns = dict(zip(("mx", "my", "mz", "topological_charge"), rows.T, strict=True)) | inputs
     wall_times = {"wall_time": spent + clock.monotonic() - started, "relaxation_wall_time": relaxed}
     trajectory = recording.dataset(device, drive, plan.time, columns, **wall_times, **engine)
-    trajectory.attrs["demag"] = demag
+    trajectory.attrs |= {"demag": demag, "precision": precision}
     if snapshots is None:
         return trajectory
     taken = recording.pictures(device, drive, plan.time[picture_rows], pictures, **engine)

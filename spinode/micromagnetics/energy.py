@@ -23,12 +23,7 @@ def effective_field(
     return field
 
 
-def energy(
-    film: Film,
-    texture: Texture,
-    m: np.ndarray,
-    applied: tuple[float, float, float] = (0.0, 0.0, 0.0),
-) -> float:
+def energy(film: Film, texture: Texture, m: np.ndarray) -> float:
     """Return the magnetic energy of a film in J, up to a constant.
 
     Parameters
@@ -39,10 +34,7 @@ def energy(
         Anisotropy and DMI of every cell.
     m : ndarray, shape (3, ny, nx)
         Magnetization, zero outside the geometry.
-    applied : tuple of float
-        Applied field in T.
     """
     moment = film.Msat * film.cell**2 * film.thickness
-    # Half, for the terms that are quadratic in m.
-    field = effective_field(film, texture, m) / 2 + np.reshape(applied, (3, 1, 1))
-    return float(-moment * (field * m).sum())
+    # Half, since all terms are quadratic in m.
+    return float(-moment / 2 * (effective_field(film, texture, m) * m).sum())

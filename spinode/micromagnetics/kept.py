@@ -29,8 +29,8 @@ def simulate_once(
     Parameters
     ----------
     path : path
-        netCDF file. What it holds is taken if device, version, spacing and driven inputs are the
-        same for as long as ``drive`` lasts; any other is replaced.
+        netCDF file. What it holds is taken if device, version, spacing, precision and driven
+        inputs are the same for as long as ``drive`` lasts; any other is replaced.
     device, drive, spacing
         As for `simulate`; the whole drive is run.
     **options
@@ -42,7 +42,7 @@ def simulate_once(
         As of `simulate`, exactly as long as the drive.
     """
     path = Path(path)
-    kept = _kept(path, device, drive, spacing)
+    kept = _kept(path, device, drive, spacing, options.get("precision", "single"))
     if kept is not None:
         return kept
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,12 +52,15 @@ def simulate_once(
     return run
 
 
-def _kept(path: Path, device: SkyrmionDisk, drive: Drive, spacing: float) -> xr.Dataset | None:
+def _kept(
+    path: Path, device: SkyrmionDisk, drive: Drive, spacing: float, precision: str
+) -> xr.Dataset | None:
     """Return what ``path`` holds of this simulation, or None if it holds another or too little."""
     if not path.exists():
         return None
     run = load(path)
     same = run.attrs.get("device") == describe(device)
+    same &= run.attrs.get("precision", precision) == precision  # MuMax3 has one only
     if not same or run.attrs.get("engine_version") != spinode.__version__:
         return None
     count = round(drive.duration / spacing) + 1

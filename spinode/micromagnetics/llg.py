@@ -78,10 +78,9 @@ def _extrapolate(history, newest, weights, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _steps(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
+def _steps(span, m, slow, edge, a, d, k, alpha, rates, texture, p, q):
     """Step through the rows of d and k; return the new m and the two arrays left over."""
     start, stop, width = span
-    rate = GAMMA / (1 + alpha**2) * dt
     whole = slow if texture is None else np.empty_like(slow)
     for step in range(d.shape[0]):
         source = m
@@ -90,9 +89,8 @@ def _steps(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
             if texture is not None:
                 whole[:] = slow
                 torque_field_at(span, source, texture, whole)
-            c = rate * _STAGES[s]
             args = (a, d[step, s], k[step, s], alpha)
-            _stage(start, stop, width, source, whole, edge, *args, m, c, target)
+            _stage(start, stop, width, source, whole, edge, *args, m, rates[s], target)
             source = target
         m, q = q, m
     _normalize(m)
@@ -101,7 +99,21 @@ def _steps(span, m, slow, edge, a, d, k, alpha, dt, texture, p, q):
 
 @njit(cache=KEPT, nogil=True, error_model="numpy")
 def _advance(
-    m, history, newest, weights, kernel, applied, span, edge, a, d, k, alpha, dt, texture, buffers
+    m,
+    history,
+    newest,
+    weights,
+    kernel,
+    applied,
+    span,
+    edge,
+    a,
+    d,
+    k,
+    alpha,
+    rates,
+    texture,
+    buffers,
 ):
     """Move on by the interval of d and k, shape (refreshes, calls, steps, 4)."""
     slow, p, q = buffers
@@ -117,9 +129,8 @@ def _advance(
                     inner[axis, j, i] += applied[axis]
         for call in range(d.shape[1]):
             _extrapolate(fields, newest, weights[call], slow.reshape(-1))
-            m, p, q = _steps(
-                span, m, slow, edge, a, d[refresh, call], k[refresh, call], alpha, dt, texture, p, q
-            )
+            dk = d[refresh, call], k[refresh, call]
+            m, p, q = _steps(span, m, slow, edge, a, *dk, alpha, rates, texture, p, q)
     return m, newest, (slow, p, q)
 
 
@@ -157,6 +168,8 @@ class Integrator:
         Anisotropy and DMI cell by cell; None for a film with uniform parameters.
     tensor : function
         Demagnetizing tensor, `demag.newell` or `demag.mumax3`.
+    dtype : type
+        ``numpy.float64``, or ``numpy.float32`` as in MuMax3: nearly twice as fast.
 
     Attributes
     ----------
@@ -175,15 +188,17 @@ class Integrator:
         applied: tuple[float, float, float] = (0.0, 0.0, 0.0),
         texture: Texture | None = None,
         tensor: Callable = newell,
+        dtype: type = np.float64,
     ):
         self.film = film
-        self.alpha = alpha
+        self._dtype = dtype
+        self._alpha = dtype(alpha)
         ny, nx = film.inside.shape
         refresh = _REFRESH / (GAMMA * MU0 * film.Msat)
         # A wave that turns by half a turn between two remote fields is amplified by extrapolating
         # its own field: split the field so that this wave has next to none.
         resonance = np.sqrt(np.pi * film.Msat / (GAMMA * refresh * 2 * film.Aex))
-        self._demag = Demag(nx, ny, film.cell, film.thickness, film.Msat, tensor, resonance)
+        self._demag = Demag(nx, ny, film.cell, film.thickness, film.Msat, tensor, resonance, dtype)
         self._refreshes = int(np.ceil(interval / refresh - 1e-9))
         between = interval / self._refreshes
         self._calls = int(np.ceil(between / (_STEPS_PER_CALL * step) - 1e-9))
@@ -201,20 +216,22 @@ class Integrator:
         # add up to D^2 / 2A (mx, 0, mz) at a side in x and D^2 / 2A (0, my, mz) at one in y, of
         # which the torque sees -D^2 / 2A my and -D^2 / 2A mx.
         missing = [inside * (2.0 - np.roll(inside, 1, a) - np.roll(inside, -1, a)) for a in (0, 1)]
-        self._edge = np.stack(missing).reshape(2, -1) * film.Msat * film.cell**2 / (2 * film.Aex)
-        self._exchange = film.exchange
+        edge = np.stack(missing).reshape(2, -1) * film.Msat * film.cell**2 / (2 * film.Aex)
+        self._edge = edge.astype(dtype)
+        self._exchange = dtype(film.exchange)
         self._texture = None
         if texture is not None:  # it brings the whole short-range field
-            self._exchange = 0.0
+            self._exchange = dtype(0.0)
             self._texture = texture.compiled(film)
-        self._applied = np.array(applied, dtype=float)
-        self._buffers = tuple(np.zeros((3, inside.size)) for _ in range(3))
+        self._applied = np.array(applied, dtype)
+        self._rates = (GAMMA / (1 + alpha**2) * self.dt * _STAGES).astype(dtype)
+        self._buffers = tuple(np.zeros((3, inside.size), dtype) for _ in range(3))
         # Lagrange weights of the last fields at the middle of every call.
         at = (np.arange(self._calls)[:, None, None] + 0.5) / self._calls
         node = -np.arange(_ORDER + 1.0)
         other = node[:, None] != node
         gaps = np.where(other, node[:, None] - node, 1.0)
-        self._weights = np.prod(np.where(other, at - node, 1.0) / gaps, axis=2)
+        self._weights = np.prod(np.where(other, at - node, 1.0) / gaps, axis=2).astype(dtype)
 
     @property
     def m(self) -> np.ndarray:
@@ -223,8 +240,9 @@ class Integrator:
 
     def start(self, m: np.ndarray) -> None:
         """Begin at ``m``, shape (3, ny, nx), unit length inside the geometry."""
-        self._m = np.pad(m * self.film.inside, ((0, 0), (1, 1), (1, 1))).reshape(3, -1)
-        self._history = np.zeros((_ORDER + 1, 3, *self._shape))
+        padded = np.pad(m * self.film.inside, ((0, 0), (1, 1), (1, 1)))
+        self._m = padded.reshape(3, -1).astype(self._dtype)
+        self._history = np.zeros((_ORDER + 1, 3, *self._shape), self._dtype)
         field = self._history[0, :, 1:-1, 1:-1]
         remote_at(self.m, self._demag.kernel, field)  # compiled for these strides in any case
         field += self._applied[:, None, None]
@@ -252,9 +270,11 @@ class Integrator:
         film = self.film
         per_call = (self._refreshes, self._calls, -1, 4)
         # Copies: what broadcasting returns is read-only, and compiled code tells that apart.
-        k = np.array(np.broadcast_to(2 * Ku / film.Msat - self._demag.local, self.times.shape))
-        d = np.array(np.broadcast_to(Dind / (film.Msat * film.cell), self.times.shape))
-        k, d = k.reshape(per_call), d.reshape(per_call)
+        fields = 2 * Ku / film.Msat - self._demag.local, Dind / (film.Msat * film.cell)
+        k, d = (
+            np.array(np.broadcast_to(field, self.times.shape), self._dtype).reshape(per_call)
+            for field in fields
+        )
         for first in range(0, self._refreshes, _REFRESHES_PER_CALL):
             part = slice(first, first + _REFRESHES_PER_CALL)
             self._m, self._newest, self._buffers = _advance(
@@ -269,8 +289,8 @@ class Integrator:
                 self._exchange,
                 d[part],
                 k[part],
-                self.alpha,
-                self.dt,
+                self._alpha,
+                self._rates,
                 self._texture,
                 self._buffers,
             )

@@ -1,7 +1,7 @@
 """Compiled loops of the Spin-Neural ODE: its network.
 
 Numba compiles these functions on their first call and keeps the result on disk. Everything is
-dimensionless and on plain arrays; the public faces are the `forecast` and `training` beside it.
+dimensionless and on plain arrays; the public functions are in `forecast` and `training` beside it.
 A network is a tuple of arrays, see `unpack`.
 """
 

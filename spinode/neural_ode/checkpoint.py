@@ -1,7 +1,7 @@
 """The checkpoint of a training: its state, and what it is the state of.
 
-A training owns the life of its checkpoint: it goes on from it, starts again where the code has
-changed, refuses one of other data or settings, and removes it at its end.
+A training manages its checkpoint: it resumes from it, starts again where the code has changed,
+refuses one of other data or settings, and removes it at the end.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Checkpoint:
         return self.path is not None and time.monotonic() - self._written > _SECONDS
 
     def write(self, code: str, settings: dict[str, Any], state: dict[str, Any]) -> None:
-        """Write the state, whole or not at all.
+        """Write the state, completely or not at all.
 
         Parameters
         ----------

@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
+from spinode.cores import cores
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.neural_ode import _kernels, _solver
-from spinode.neural_ode.cores import cores
 from spinode.neural_ode.initial_state import fit_delays, rest_of_delays
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.measured import in_units_of, measured
@@ -60,18 +60,18 @@ def forecast(
         them. Left out, the device is at rest under its first input.
     start_samples : int, optional
         How many first samples the state to start from is fitted to. By default a state of delayed
-        outputs takes exactly its k samples at their word, or is fitted to all of a longer array;
-        a state of its own is fitted to as many as the model says.
+        outputs is exactly its k samples, or is fitted to all of a longer array; a state of its own
+        is fitted to as many as the model says.
     duration : float, optional
         Length of the forecast (s), by default as far as the inputs reach.
     start : float, optional
         Time of the first sample (s), by default that of ``initial`` if it is a Dataset, else 0.
     interpolation : {"held", "linear", "cubic"}, optional
-        How sampled inputs go on between their samples; by default as in the training.
+        How sampled inputs are interpolated; by default as in training.
     every : int
         Keep every ``every``-th sample; memory grows only with what is kept.
     band : float, optional
-        Part of measured samples, say 0.9, that a band around the forecast is to hold:
+        Fraction of measured samples, say 0.9, that a band around the forecast should contain:
         ``<output>_low`` and ``<output>_high``. Of models with a state of their own.
     progress : bool
         Show a progress bar.
@@ -87,8 +87,8 @@ def forecast(
     Raises
     ------
     InputError
-        If the inputs end before the forecast, hold NaN or do not fit the model, units are those
-        of something else, or ``initial`` is too short or not at the model's spacing.
+        If the inputs end before the forecast, hold NaN or do not fit the model, units measure
+        something else, or ``initial`` is too short or not at the model's spacing.
     """
     if not (isinstance(every, Integral) and every >= 1):
         raise InputError(f"every must be a whole number of at least 1, not {every!r}.")

@@ -21,7 +21,7 @@ class LeftRange(SpinodeError):
 
 
 def held_forecast(model: SpinODE, values: torch.Tensor, every: int) -> torch.Tensor:
-    """Forecast from rest under a sequence of held values; differentiable by them.
+    """Forecast from rest under a sequence of held values, with its derivative by them.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def identify(
 ) -> LatentODE:
     """Learn a latent Spin-Neural ODE from measured records, in one call.
 
-    What is left on ``"auto"`` is chosen by free simulation of pieces of the records that were
+    Whatever is left at ``"auto"`` is chosen by free simulation of pieces of the records that were
     held out of the fit. Scales, time scale and burn-in come from the data.
 
     Parameters
@@ -66,11 +66,11 @@ def identify(
         What the squares of the weights out of the neurons add to the mean squared error of the
         normalized output.
     interpolation : {"auto", "held", "linear", "cubic"}
-        How the inputs go on between their samples.
+        How the inputs are interpolated between their samples.
     steps : int
         Most Levenberg-Marquardt steps of the last training, on windows of 1000 samples.
     seed : int
-        Seed of what is drawn: the weights into the neurons.
+        Random seed, of the weights into the neurons.
     checkpoint : path, optional
         File that receives the state of the training. If it exists, the training goes on from it;
         if spinode's code has changed since, it starts again, with a `CheckpointWarning`. It is

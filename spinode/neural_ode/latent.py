@@ -13,13 +13,13 @@ from scipy.stats import norm
 
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
-from spinode.neural_ode import _sensitivities, model_file, records
-from spinode.neural_ode.initial_state import REST, fit_state
+from spinode.neural_ode import _sensitivities, model_file
+from spinode.neural_ode.initial_state import REST, START_SAMPLES, fit_state
 from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.stages import StageInputs
 from spinode.neural_ode.state_space import Shape, simulate
 from spinode.neural_ode.trained_range import ForecastWarning, warn_of_untrained
-from spinode.trajectory import Channel, as_list, label
+from spinode.trajectory import Channel, label
 
 #: What its files call themselves.
 FORMAT = "spinode latent model 1"
@@ -44,7 +44,7 @@ class LatentODE:
     weights : array
         All weights, see `Shape.unpack`.
     interpolation : {"held", "linear", "cubic"}
-        How inputs go on between their samples, in training and by default in forecasts.
+        How inputs are interpolated, in training and by default in forecasts.
     start_samples : int
         Samples that a start is fitted to by default.
     trained_range : dict of str to (float, float)
@@ -64,7 +64,7 @@ class LatentODE:
     shape: Shape
     weights: np.ndarray
     interpolation: str = "linear"
-    start_samples: int = 50
+    start_samples: int = START_SAMPLES
     trained_range: dict = field(default_factory=dict)
     noise: float = 0.0
     covariance: np.ndarray | None = None
@@ -118,11 +118,11 @@ class LatentODE:
             to start from is fitted to them. Of a Dataset the first `start_samples` samples. Left
             out, the device is at rest under its first input.
         interpolation : {"held", "linear", "cubic"}, optional
-            How sampled inputs go on between their samples; by default as in the training.
+            How sampled inputs are interpolated; by default as in training.
         duration : float, optional
             Length of the forecast (s), by default as far as the inputs reach.
         band : float, optional
-            Part of measured samples, say 0.9, that a band around the forecast is to hold.
+            Fraction of measured samples, say 0.9, that a band around the forecast should contain.
         start : float, optional
             Time of the first sample (s), by default that of ``first_samples`` or of the inputs.
         start_samples : int, optional
@@ -266,7 +266,7 @@ class LatentODE:
             warn_of_untrained(self, channel.name, column)
 
     def save(self, path: str | Path) -> Path:
-        """Write the model with its units to ``path`` (`model_file`), whole or not at all."""
+        """Write the model with its units to ``path`` (`model_file`), completely or not at all."""
         about = {
             "format": FORMAT,
             "output": asdict(self.output),
@@ -313,9 +313,3 @@ _PLAIN = (
     "noise",
     "choices",
 )
-
-
-def windows_of(model: LatentODE, datasets, interpolation: str | None = None) -> list:
-    """Return records, one Dataset or several, as the model sees them."""
-    interpolation = interpolation or model.interpolation
-    return [records.window(model, one, interpolation) for one in as_list(datasets)]

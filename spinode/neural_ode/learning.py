@@ -1,4 +1,4 @@
-"""Learn the law of motion of a device: one door to both forms of the Spin-Neural ODE.
+"""Learn the law of motion of a device: one function for both forms of the Spin-Neural ODE.
 
 The paper's state is the delayed output, and its network learns from short windows that begin at
 samples (`training`). A state of its own is whatever explains the samples, so that it can learn from
@@ -40,7 +40,7 @@ def fit(
         Evenly spaced samples of the model's output and inputs; several experiments are a sequence,
         or a Dataset with a dimension ``run``.
     seed : int
-        Seed of what is drawn.
+        Random seed.
     checkpoint : path, optional
         File that receives the state of the training. If it exists, the training goes on from
         there. It is removed at the end.
@@ -55,13 +55,13 @@ def fit(
     Returns
     -------
     Dataset
-        How the error came down: over ``iteration`` for delayed outputs, over the ``candidate``
-        models that were tried for a state of its own.
+        How the error fell: over ``iteration`` for delayed outputs, over the ``candidate`` models
+        that were tried for a state of its own.
 
     Raises
     ------
     InputError
-        If data, model and options do not go together.
+        If data, model and options do not fit together.
     TrainingDiverged
         If the loss of delayed outputs becomes infinite or very large.
     """

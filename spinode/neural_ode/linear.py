@@ -22,7 +22,7 @@ from spinode.neural_ode.variable_projection import Window
 # Poles are moved to where the solver is stable and a logarithm exists.
 _SLOWEST, _FASTEST = 1 - 1e-5, 2.0
 _HORIZON = 400
-# Rates, a sample, of the slowest of a few integrators: a start where no ARX model is of use.
+# Rates, a sample, of the slowest of a few integrators: a start where no ARX model helps.
 _LEAKS = (0.2, 0.05, 0.01, 0.002)
 # Rows of a least-squares problem held at a time.
 _BLOCK = 20_000

@@ -24,8 +24,8 @@ def in_units_of(model, data: xr.Dataset | xr.DataArray, unnamed: str) -> xr.Data
     Raises
     ------
     InputError
-        If units are those of something else, ``time`` holds dates, or a variable has dimensions
-        other than ``time``.
+        If units measure something else, ``time`` holds dates, or a variable has dimensions other
+        than ``time``.
     """
     if isinstance(data, xr.DataArray):
         data = data.to_dataset(name=data.name or unnamed)

@@ -56,8 +56,8 @@ class SpinODE(nn.Module):
         Smallest and largest value (SI) of the output and of each input in the training data;
         empty before training. Saved with the model.
     interpolation : {"held", "linear", "cubic"}
-        How sampled inputs go on between their samples unless `fit` or `forecast` are told
-        otherwise; `fit` leaves what it was told.
+        How sampled inputs are interpolated unless `fit` or `forecast` is given another way; `fit`
+        stores the one it used.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class SpinODE(nn.Module):
         return np.stack(columns, axis=-1)
 
     def save(self, path: str | Path) -> Path:
-        """Write the model with its units to ``path`` (`model_file`), whole or not at all."""
+        """Write the model with its units to ``path`` (`model_file`), completely or not at all."""
         description = {
             "format": _FORMAT,
             "output": asdict(self.output),

@@ -19,7 +19,7 @@ _BROKEN = (zipfile.BadZipFile, RuntimeError, zlib.error)
 
 
 def write(path: str | Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write a model, whole or not at all; return its path.
+    """Write a model, completely or not at all; return its path.
 
     Parameters
     ----------

@@ -204,7 +204,7 @@ def one_step(model: SpinODE, state: torch.Tensor, driven: torch.Tensor) -> torch
 def langevin_strength(steps: xr.Dataset) -> Estimate:
     """Estimate the strength of the Langevin noise of a device, by maximum likelihood.
 
-    If white noise of strength s drives the output, and what deviates relaxes by the factor a
+    If white noise of strength s drives the output, and a deviation relaxes by the factor a
     ("memory") in a sample spacing d, a one-step residual is Gaussian with the variance
     ``s**2 d (1 - a**2) / (-2 log a)``, independent of the others; the likelihood of all residuals
     is largest where s**2 is the mean of their squares over these weights.

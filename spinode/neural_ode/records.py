@@ -1,6 +1,6 @@
 """Recordings of a device as a latent model sees them: normalized, several, with gaps.
 
-A missing sample of the output is NaN; it counts nothing. Inputs must be whole.
+A missing sample of the output is NaN and has no weight. Inputs must be complete.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def in_common_units(records: list[xr.Dataset], names: Sequence[str]) -> list[xr.
     Raises
     ------
     InputError
-        If units of a record are those of something else.
+        If the units of a record measure something else.
     """
     units = {
         name: str(records[0][name].attrs.get("units", ""))
@@ -44,7 +44,7 @@ def check(records: list[xr.Dataset], output: str, inputs: Sequence[str]) -> floa
     ------
     InputError
         If a record lacks a column, is too short, has an input that is not a number, an output
-        that never is one or never changes, or a spacing of its own.
+        without numbers or that never changes, or a spacing of its own.
     """
     if not records:
         raise InputError("there is no record to learn from; give one Dataset or several.")

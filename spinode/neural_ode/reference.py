@@ -1,4 +1,4 @@
-"""The paper's way of forecasting, by torchdiffeq: the yardstick of our own `forecast`."""
+"""The paper's way of forecasting, by torchdiffeq: the yardstick for our own `forecast`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ def torchdiffeq_forecast(
     *,
     initial: np.ndarray,
     steps: int,
-    interpolation: str | None = None,
 ) -> xr.Dataset:
     """Forecast with ``torchdiffeq.odeint(..., method="rk4")``, as the authors' scripts do.
 
@@ -33,8 +32,6 @@ def torchdiffeq_forecast(
         First k samples of the output (SI).
     steps : int
         Solver steps, one a sample.
-    interpolation : str, optional
-        As for `spinode.forecast.forecast`.
 
     Returns
     -------
@@ -45,7 +42,7 @@ def torchdiffeq_forecast(
 
     k = model.k
     dtype = next(model.parameters()).dtype
-    source = StageInputs(model, inputs, interpolation=interpolation)
+    source = StageInputs(model, inputs)
     values = model.normalize_inputs(source.between(0, steps + k - 1))
     thirds = torch.as_tensor(values, dtype=dtype)
 

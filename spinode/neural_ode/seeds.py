@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import xarray as xr
 from tqdm import tqdm
 
+from spinode.cores import cores, local_cluster
 from spinode.neural_ode.checkpoint import Checkpoint
-from spinode.neural_ode.cores import cores
 from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.training import fit_delays
 
@@ -57,37 +58,21 @@ def fit_seeds(
     InputError, TrainingDiverged
         As `fit`, for the first seed that fails.
     """
-    import dask
-    import distributed  # half a second that a single training does not need
+    from distributed import as_completed
 
-    if client is None:
-        with (
-            # A machine that sleeps or is busy for minutes loses no training: a worker that is
-            # silent is not given up.
-            dask.config.set({"distributed.scheduler.worker-ttl": None}),
-            distributed.LocalCluster(
-                n_workers=min(len(seeds), cores()), threads_per_worker=1, dashboard_address=None
-            ) as cluster,
-            distributed.Client(cluster) as own,
-        ):
-            return fit_seeds(
-                model,
-                trajectory,
-                seeds,
-                client=own,
-                checkpoint=checkpoint,
-                progress=progress,
-                **options,
-            )
-    data = client.scatter(trajectory)
-    trainings = [
-        client.submit(_fit_seed, model, data, seed, checkpoint, options, pure=False)
-        for seed in seeds
-    ]
-    finished = distributed.as_completed(trainings, loop=client.loop)
-    for training in tqdm(finished, desc="seeds", total=len(seeds), disable=not progress):
-        training.result()  # raises what the training raised
-    results = [training.result() for training in trainings]
+    workers = min(len(seeds), cores())
+    with (
+        local_cluster(workers, dashboard_address=None) if client is None else nullcontext(client)
+    ) as client:
+        data = client.scatter(trajectory)
+        trainings = [
+            client.submit(_fit_seed, model, data, seed, checkpoint, options, pure=False)
+            for seed in seeds
+        ]
+        finished = as_completed(trainings, loop=client.loop)
+        for training in tqdm(finished, desc="seeds", total=len(seeds), disable=not progress):
+            training.result()  # raises what the training raised
+        results = [training.result() for training in trainings]
     # Not before all are through: whatever ends this before costs no seed that has finished.
     for seed in seeds:
         _checkpoint(checkpoint, seed).remove()

@@ -31,8 +31,8 @@ class StageInputs:
     start : float
         Time of sample 0 (s).
     interpolation : {"held", "linear", "cubic"}, optional
-        How a Dataset is meant between its samples: held at the last one, connected by straight
-        lines, or by a cubic spline. Must be given for a Dataset, and only for a Dataset.
+        What a Dataset does between its samples: held at the last one, connected by straight lines,
+        or by a cubic spline. Must be given for a Dataset, and only for a Dataset.
 
     Attributes
     ----------
@@ -42,8 +42,8 @@ class StageInputs:
     Raises
     ------
     InputError
-        If the inputs lack one of the model's, are in units of something else, hold NaN, begin
-        after ``start``, are not evenly spaced, or are to be held but not on the model's grid.
+        If the inputs lack one of the model's, have units that measure something else, hold NaN,
+        begin after ``start``, are not evenly spaced, or are to be held but not on the model's grid.
     """
 
     def __init__(

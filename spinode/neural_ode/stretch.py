@@ -49,7 +49,7 @@ class Stretch:
     ranges: dict[str, tuple[float, float]]
 
     def draw(self, generator: np.random.Generator, batch: int, window: int) -> np.ndarray:
-        """Return the first rows of ``batch`` windows of ``window`` steps, each as likely."""
+        """Return the first rows of ``batch`` windows of ``window`` steps, all equally likely."""
         first, steps = np.array(self.pieces).T
         ends = np.cumsum(steps - window + 1)
         number = generator.integers(ends[-1], size=batch)
@@ -86,7 +86,7 @@ def stretch_of(
     Parameters
     ----------
     name : str
-        What an error calls it.
+        Its name in error messages.
     samples : sequence of (int, int) or None
         Of each trajectory the first sample and the one after the last; None leaves it out.
     shortest : int
@@ -96,7 +96,7 @@ def stretch_of(
     inputs : sequence of Drive or None
         What drives each, if it is not its own columns.
     interpolation : str
-        How a trajectory's own columns go on between samples.
+        How a trajectory's own columns are interpolated.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def _end_to_end(parts: list[np.ndarray], gap: int) -> np.ndarray:
 
 @dataclass
 class _Part:
-    """What is taken of one trajectory, and what an error calls it."""
+    """What is taken of one trajectory, and its name in error messages."""
 
     name: str
     which: str

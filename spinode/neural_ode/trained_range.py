@@ -11,7 +11,7 @@ _INPUT_MARGIN = 0.02
 
 
 class ForecastWarning(UserWarning):
-    """A forecast that was cut short or that rests on inputs unlike those of the training."""
+    """A forecast was cut short, or rests on inputs unlike those in training."""
 
 
 def warn_of_untrained(model, name: str, column: np.ndarray) -> None:

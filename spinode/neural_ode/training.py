@@ -62,8 +62,8 @@ def fit_delays(
 
     `spinode.fit` calls it.
 
-    Best are the weights with the smallest mean squared error of a free forecast over the whole
-    validation stretch, or over the training stretch if there is none.
+    The best weights are those with the smallest mean squared error of a free forecast over the
+    whole validation stretch, or over the training stretch if there is none.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def fit_delays(
         The inputs as functions of time, of several trajectories one each. By default the
         trajectory's own columns.
     interpolation : {"held", "linear", "cubic"}, optional
-        How the trajectory's own inputs go on between its samples; by default as the model has it,
-        which is "cubic" unless the data chose. Forecasts have the same default.
+        How the trajectory's own inputs are interpolated; by default as the model says, which is
+        "cubic" unless the data chose. Forecasts have the same default.
     train, validation : (int, int), or sequence of them
         First sample of the stretch, and the one after its last. Of several trajectories in each,
         or one pair a trajectory, None for one that is left out. By default all samples are

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from spinode.cores import cores
 from spinode.neural_ode import _sensitivities
-from spinode.neural_ode.cores import cores
 from spinode.neural_ode.state_space import Shape
 
 # Samples that one thread takes at a time; their rows are multiplied at once.

@@ -28,10 +28,8 @@ _REPOSITORY = f"Xing-CHEN18/NeuralODEs_for_physics/{COMMIT}"
 
 #: Tables, sequences and weights by the names that the notebooks use.
 ONE_SKYRMION_TABLE = "Mumax3_simulations/1skyrmion_voltage_train/table.txt"
-ONE_SKYRMION_SEQUENCE = "Mumax3_simulations/1skyrmion_voltage_train/sequence_amp2.ovf"
 FOUR_SKYRMIONS_TABLE = "Mumax3_simulations/4skyrmion_voltage_train/table.txt"
 PAIR_TABLE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_train/table.txt"
-PAIR_SEQUENCE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_train/sequence_amp3.ovf"
 KU_TEST_TABLE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_test/Ku_ext_DMI/table.txt"
 D_TEST_TABLE = "Mumax3_simulations/1skyrmion_input_PMA_DMI_test/DMI_ext_Ku/table.txt"
 ONE_SKYRMION_MACKEY_GLASS_TABLE = "Mumax3_simulations/1skyrmion_voltage_mackey_glass/table.txt"

@@ -59,7 +59,7 @@ class Claim:
 
 @cache
 def claims() -> tuple[Claim, ...]:
-    """Return every number of the paper that the workbook has one of its own for, by figure."""
+    """Return every number of the paper for which the workbook has one of its own, by figure."""
     file = resources.files("spinode.paper").joinpath("claims.csv")
     with file.open(encoding="utf-8", newline="") as lines:
         return tuple(

@@ -78,10 +78,10 @@ def verdict(claim: Claim, paper: float | None, ours: float, source: str) -> str:
     ----------
     claim : Claim
         Its rule says what ours must be: ``at_most`` or ``at_least`` the paper's number (then a
-        factor of two counts as better), ``near`` it (within the tolerance), ``over`` it (a bound,
-        which nobody is better at), ``shown`` beside it without a verdict. If the number is the
-        error at which the authors stop their training, ours ``reaches`` it, or ``fails`` to where
-        the paper says that it must.
+        factor of two counts as better), ``near`` it (within the tolerance), ``over`` it (the paper
+        gives only a bound), ``shown`` beside it without a verdict. If the number is the error at
+        which the authors stop their training, ours ``reaches`` it, or ``fails`` to where the paper
+        says that it must.
     paper, ours : float
         A number that is not finite is NaN.
     source : str

@@ -15,8 +15,8 @@ _BAR_FROM = 1e6  # bytes: a smaller file is there before its bar is
 def download(url: str, partial: Path, size: int | None = None) -> None:
     """Append to ``partial`` what it lacks of the file at ``url``, with a progress bar.
 
-    A server that cannot send a part sends the whole again, behind what was there: the caller, who
-    knows the file's hash, tells, and starts anew without ``partial``.
+    A server that cannot send a part sends the whole file again, and it lands behind what was there:
+    the caller, which knows the file's hash, notices and starts again without ``partial``.
 
     Parameters
     ----------

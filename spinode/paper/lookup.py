@@ -1,4 +1,4 @@
-"""How the authors' forecast looks its input up, and what that does to Fig. 3.
+"""How the authors' forecast looks up its input, and what that does to Fig. 3.
 
 Their script carries time along as a last component of the state, adds one step after the other to
 it, and finds the held value at a time by floor division, ``time // hold``. A time that should lie
@@ -10,7 +10,7 @@ depends on how the quotient is rounded:
   double, then cut off; 5 of 100 stages at the start of a hold see the wrong one.
 - ``"floored"``, as PyTorch does since 1.13: the exact quotient is rounded down; 50 of 100.
 
-`spinode.neural_ode.forecast` decides on whole thirds of a sample instead, which cannot err.
+`spinode.neural_ode.forecast` counts whole thirds of a sample instead, which no rounding can upset.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class PublishedModel:
 
     @property
     def units(self) -> dict:
-        """What `import_checkpoint` must be told."""
+        """What `import_checkpoint` needs to know."""
         return self.learning.units(self.rest)
 
     def load(self) -> SpinODE:

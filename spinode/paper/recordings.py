@@ -59,7 +59,7 @@ def recording(
     simulated : callable
         Takes a file name, returns where the trajectory of notebook 01 lies: ``outputs().input``.
     published : bool
-        Whether the authors' table goes first.
+        Whether to prefer the authors' table.
     samples : int, optional
         Number of the last sample to keep, if the run is that long.
 

@@ -17,7 +17,7 @@ _SEGMENT = 1024
 
 @dataclass(frozen=True)
 class Look:
-    """What a recording shows of itself.
+    """What a recording shows at first sight.
 
     Parameters
     ----------

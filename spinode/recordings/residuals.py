@@ -1,4 +1,4 @@
-"""What a forecast leaves over: noise only, or what a better model would have known."""
+"""What a forecast leaves over: only noise, or what a better model would have known."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class ResidualTest:
 def residual_test(residuals: np.ndarray, inputs: np.ndarray, longest: int = 50) -> ResidualTest:
     """Correlate residuals with themselves and with the inputs (Ljung 1999, section 16.6).
 
-    Residuals that go along with the input hold dynamics that the model lacks. Residuals that go
-    along with themselves only hold coloured noise, which a model of the device need not know.
+    Residuals correlated with the input hold dynamics that the model lacks. Residuals correlated
+    only with themselves hold coloured noise, which a model of the device need not know.
 
     Parameters
     ----------

@@ -114,6 +114,7 @@ class Study:
             "warnings": self.warnings,
             "states": model.states,
             "width": model.width,
+            "output_width": model.shape.output_width,
             "weights": model.shape.weights,
             "interpolation": model.interpolation,
             "choices": model.choices,
@@ -145,8 +146,8 @@ def learn(
 ) -> Study:
     """Learn from a part of each recording, and forecast the rest of it.
 
-    Nothing that is held out chooses anything. A forecast starts from a state fitted to the first
-    samples of the held-out stretch (`LatentODE.start_samples`); they are not scored.
+    Held-out data are used for no choice. A forecast starts from a state fitted to the first samples
+    of the held-out stretch (`LatentODE.start_samples`); they are not scored.
 
     Parameters
     ----------
@@ -158,11 +159,11 @@ def learn(
         Part of each recording to learn from: two fractions, or two sample numbers. What comes
         after is held out, or what comes before if nothing does.
     interpolation : {"auto", "held", "linear", "cubic"}
-        How inputs go on between their samples.
+        How inputs are interpolated between their samples.
     states : int or "auto"
         Length of the model's state.
     seed : int
-        Seed of what is drawn in training.
+        Random seed of the training.
     checkpoint : path, optional
         Where an interrupted training goes on.
     progress : bool

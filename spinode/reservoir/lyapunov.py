@@ -1,9 +1,9 @@
 """Does a driven device forget how it began? Its largest Lyapunov exponent, with an error.
 
-Two copies of a device hear the same input, but for one value that was changed by a little. How
-their states come apart, or together again, is the conditional Lyapunov exponent of the driven
-device: below zero it forgets, as a reservoir must; above zero the change of one value by any
-amount decides about everything that follows, and to a readout that is noise.
+Two copies of a device get the same input, except for one value that was changed a little. How their
+states come apart, or together again, is the conditional Lyapunov exponent of the driven device:
+below zero it forgets, as a reservoir must; above zero a change of one value, however small, alters
+everything that follows, and to a readout that is noise.
 
 One change is an anecdote, so several sizes are tried on several inputs: while the distance is
 small its growth does not depend on the size, and the inputs tell how sure the number is.
@@ -20,6 +20,10 @@ import numpy as np
 from spinode.errors import InputError
 
 _FEWEST = 4  # points that make a slope
+# Points after the change that do not count, while it turns into the direction that grows.
+_SKIPPED = 1
+# Distance, relative to the spread of the states, at which the size of the attractor ends growth.
+_CEILING = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,7 @@ def lyapunov_exponent(
     *,
     sizes: Sequence[float] = (1e-4, 1e-3, 1e-2),
     at: int = 0,
-    skip: int = 1,
     floor: float = 1e-9,
-    ceiling: float = 0.1,
     workers: int = 1,
 ) -> Lyapunov:
     """Change one value of each input by several sizes, and see how the states come apart.
@@ -74,11 +76,9 @@ def lyapunov_exponent(
         What is added to the first value of point ``at``, in the input's unit.
     at : int
         Which point is changed; later ones let the device settle first.
-    skip : int
-        Points after it that do not count, while the change turns into the direction that grows.
-    floor, ceiling : float
-        Distances, relative to the spread of the states, between which growth is exponential:
-        below lies rounding, above the size of the attractor.
+    floor : float
+        Distance, relative to the spread of the states, below which lies rounding; from there to
+        a tenth of the spread growth is exponential.
     workers : int
         Runs side by side.
 
@@ -118,7 +118,7 @@ def lyapunov_exponent(
         for j, other in enumerate(others):
             apart = np.sqrt(np.mean((other - reference) ** 2, axis=1))[at : at + shortest]
             distances[i, j] = apart / spread
-    slopes = np.array([[_slope(d, skip, floor, ceiling) for d in row] for row in distances])
+    slopes = np.array([[_slope(d, floor) for d in row] for row in distances])
     return Lyapunov(*_mean_and_error(slopes), slopes, distances)
 
 
@@ -129,14 +129,14 @@ def _changed(values: np.ndarray, at: int, size: float) -> np.ndarray:
     return copy
 
 
-def _slope(distance: np.ndarray, skip: int, floor: float, ceiling: float) -> float:
+def _slope(distance: np.ndarray, floor: float) -> float:
     """Return the growth of log distance a point, up to where it leaves floor and ceiling."""
-    outside = np.flatnonzero(~((distance > floor) & (distance < ceiling))[skip:])
-    stop = skip + outside[0] if outside.size else len(distance)
-    if stop - skip < _FEWEST:
+    distance = distance[_SKIPPED:]
+    outside = np.flatnonzero(~((distance > floor) & (distance < _CEILING)))
+    stop = outside[0] if outside.size else len(distance)
+    if stop < _FEWEST:
         return np.nan
-    points = np.arange(skip, stop)
-    return float(np.polyfit(points, np.log(distance[skip:stop]), 1)[0])
+    return float(np.polyfit(_SKIPPED + np.arange(stop), np.log(distance[:stop]), 1)[0])
 
 
 def _mean_and_error(slopes: np.ndarray) -> tuple[float, float]:

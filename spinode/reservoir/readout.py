@@ -68,12 +68,12 @@ def virtual_nodes(trajectory: xr.Dataset, output: str, nodes: int, hold: float) 
     Returns
     -------
     array, shape (points, nodes)
-        Whole points only.
+        Complete points only.
 
     Raises
     ------
     InputError
-        If the trajectory has no sample at the start of a hold, or not one whole point; or if a
+        If the trajectory has no sample at the start of a hold, or not one complete point; or if a
         skyrmion was lost in it.
     """
     alive(trajectory)

@@ -43,7 +43,7 @@ def mackey_glass_series(
     """Integrate ``dx/dt = 0.2 x(t - 17) / (1 + x(t - 17)^10) - 0.1 x`` by the method of steps.
 
     Over each stretch of length 17 the delayed term is the solution of the stretch before, so that
-    an ordinary integrator (Dormand and Prince, order 8) does the whole.
+    an ordinary integrator (Dormand and Prince, order 8) is enough.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def twin_states(
     -------
     array of shape (points, nodes), or None
         In the model's dimensionless units, which a ridge penalty refers to. None if the forecast
-        left the range that the model was trained in: no reservoir.
+        left the range that the model was trained in, and so is of no use.
     """
     masked = np.asarray(masked, float)
     if masked.ndim != 2:

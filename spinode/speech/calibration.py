@@ -2,16 +2,15 @@
 
 The real oscillator's recordings must be downloaded, but two networks that the authors trained on
 them are small: digital twins of the device at its two working points, one for each acoustic front
-end. `fit_response` gives the amplitude equation of `spinode.devices.oscillator` their response.
-The twins know no noise. How much the device has shows in the published recognition rates:
+end. `fit_response` gives the amplitude equation of `spinode.devices.oscillator` their response. The
+twins have no noise. How much the device has can be seen in the published recognition rates:
 `noise_of_rates` finds the noise at a twin's input that changes the rates of our speakers as the
 authors' noise changed those of theirs, and `langevin_strength` the thermal noise that makes the
-embedded oscillator tremble as much. ``benchmarks/calibrate_oscillator.py`` does all of it and
+embedded oscillator fluctuate as much. ``benchmarks/calibrate_oscillator.py`` does all of it and
 prints the numbers that `spinode.devices.oscillator.WORKING_POINTS` holds.
 
-Fitted are seven numbers of the response and one of the noise for each working point. The measured
-recognition rates are not among the data, nor is anything that a network trained in this workbook
-says.
+Fitted are seven numbers of the response and one of the noise for each working point. Neither the
+measured recognition rates nor any network trained in this workbook enter.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def response(twin: SpinODE, drive: xr.Dataset) -> np.ndarray:
 
 
 def fit_response(
-    twin: SpinODE, start: NanoOscillator, *, samples: int = 6000, seed: int = 0
+    twin: SpinODE, start: NanoOscillator, *, samples: int = 6000
 ) -> tuple[NanoOscillator, float]:
     """Fit the amplitude equation, noise apart, to the response of a twin.
 
@@ -64,8 +63,8 @@ def fit_response(
         The authors' network.
     start : NanoOscillator
         Where to start from; its noise is kept.
-    samples, seed : int
-        Length and seed of the `random_drive`.
+    samples : int
+        Length of the `random_drive`.
 
     Returns
     -------
@@ -74,7 +73,7 @@ def fit_response(
     nrmse : float
         Root mean square difference of the responses over the standard deviation of the twin's.
     """
-    drive = random_drive(samples, seed)
+    drive = random_drive(samples, seed=0)
     target = response(twin, drive)
 
     def difference(numbers):
@@ -123,7 +122,7 @@ def noise_of_rates(
 ) -> tuple[float, float]:
     """Find the noise that changes recognition rates as the authors' noise changed theirs.
 
-    Other speakers are easier or harder to tell apart; so not the rates are compared, but by how
+    Other speakers are easier or harder to tell apart, so what is compared is not the rates but how
     much noise changes them.
 
     Parameters
@@ -162,9 +161,7 @@ def noise_of_rates(
     return float(fine[left.argmin()]), float(left.min())
 
 
-def deviation_of_input_noise(
-    twin: SpinODE, drive: xr.Dataset, level: float, *, seed: int = 0
-) -> float:
+def deviation_of_input_noise(twin: SpinODE, drive: xr.Dataset, level: float) -> float:
     """Return how far (V rms) noise on the samples of ``drive`` moves a twin's response.
 
     Parameters
@@ -173,9 +170,8 @@ def deviation_of_input_noise(
     drive : Dataset
     level : float
         Standard deviation of the noise (V); it is joined by lines, as in the paper.
-    seed : int
     """
-    noise = np.random.default_rng(seed).normal(0.0, level, drive.sizes["time"])
+    noise = np.random.default_rng(0).normal(0.0, level, drive.sizes["time"])
     noisy = drive.assign(drive=drive.drive + noise)
     return float(np.std(response(twin, noisy) - response(twin, drive)))
 

@@ -55,7 +55,7 @@ class Corpus:
     Parameters
     ----------
     name, credit : str
-        What to call it, and whom to thank under which licence.
+        Its name, and its authors and licence.
     speakers : tuple of str
     sounds : object array, shape (speakers, utterances, digits)
         Each a float64 array of samples at `RATE` and with an rms of `LEVEL`.
@@ -148,7 +148,7 @@ def read_wav(path: Path, rate: int) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             # A file that ends before its header says is a warning to SciPy; chunks of other
-            # programs (titles, cue points) are none of our business.
+            # programs (titles, cue points) do not matter here.
             warnings.simplefilter("error", wavfile.WavFileWarning)
             warnings.filterwarnings("ignore", "Chunk", wavfile.WavFileWarning)
             found, samples = wavfile.read(path)
@@ -187,7 +187,7 @@ def _level(sound: np.ndarray, rate: int) -> np.ndarray:
 
 
 def synthesized_digits(seed: int = 0) -> Corpus:
-    """Let espeak-ng speak: five voices, ten utterances that differ in pitch, rate and melody.
+    """Return digits spoken by espeak-ng: five voices, ten utterances of varied pitch and rate.
 
     Parameters
     ----------

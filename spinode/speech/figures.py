@@ -101,7 +101,7 @@ def spread_by_level(deviations: Mapping[str, np.ndarray], response: np.ndarray) 
 
 
 def noise(axes: list[Axes], deviations: Mapping[str, np.ndarray], response: np.ndarray) -> None:
-    """Draw how much, how fast, and at which level several answers tremble, in three panels.
+    """Draw how much, how fast, and at which level several answers fluctuate, in three panels.
 
     Parameters
     ----------

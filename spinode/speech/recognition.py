@@ -40,8 +40,8 @@ class DigitReadout:
         Other states of the same recordings, which are tested in place of them: with noise, say,
         where the training had none.
     ridge : float
-        Standard deviation of the white noise (in the units of the states) in whose stead a ridge
-        keeps the maps small; zero is the plain pseudo-inverse of the paper.
+        Standard deviation of the white noise (in the units of the states) that the ridge stands
+        for; zero is the plain pseudo-inverse of the paper.
 
     Raises
     ------

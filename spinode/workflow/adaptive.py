@@ -8,7 +8,6 @@ but the points themselves: a search that was killed is made again from their fol
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from spinode.errors import InputError
+from spinode.errors import InputError, extra
 from spinode.workflow.points import Point
 from spinode.workflow.profiles import suggest
-from spinode.workflow.table import table
+from spinode.workflow.table import scalar, table
 
 
 class Search:
@@ -41,12 +40,7 @@ class Search:
     """
 
     def __init__(self, points: Sequence[Point], seed: int = 0):
-        try:
-            import optuna
-        except ModuleNotFoundError:
-            raise InputError(
-                "an adaptive sweep needs the package optuna: pip install 'spinode[design]'."
-            ) from None
+        optuna = extra("design", "optuna", "an adaptive sweep")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna = optuna
         self._points, self._seed = list(points), seed
@@ -57,7 +51,7 @@ class Search:
         values = {name: known for name, known in values.items() if len(known) > 1}
         self._ranks = np.array(
             [
-                [known.index(_key(point.parameters[name])) for name, known in values.items()]
+                [known.index(scalar(point.parameters[name])) for name, known in values.items()]
                 for point in self._points
             ],
             dtype=int,
@@ -197,14 +191,9 @@ class Turns:
         return dict(zip(rows.point.values.tolist(), values.tolist(), strict=True))
 
 
-def _key(value: Any) -> Any:
-    """Return what stands for a value that may be a list."""
-    return json.dumps(value) if isinstance(value, list | dict) else value
-
-
 def _distinct(values: Sequence[Any]) -> list[Any]:
     """Return the values that differ, numbers in their order."""
-    return sorted({_key(one) for one in values}, key=lambda one: (str(type(one)), one))
+    return sorted({scalar(one) for one in values}, key=lambda one: (str(type(one)), one))
 
 
 def _ordered(name: str, known: Sequence[Any]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import spinode
-from spinode.errors import InputError
+from spinode.errors import InputError, extra
 from spinode.files import replacing, workbook_root
 
 _METADATA = "ro-crate-metadata.json"
@@ -65,12 +65,7 @@ def archive(profile: str, target: str | Path) -> Path:
     InputError
         If the profile does not exist or has no results yet.
     """
-    try:
-        from rocrate.rocrate import ROCrate
-    except ModuleNotFoundError:
-        raise InputError(
-            "archives need the package rocrate: pip install 'spinode[archive]'."
-        ) from None
+    rocrate = extra("archive", "rocrate.rocrate", "an archive")
     root = workbook_root()
     finished = f"profiles/{profile}.yaml", f"results/{profile}", f"build/{profile}/*.ipynb"
     for needed in finished:
@@ -78,7 +73,7 @@ def archive(profile: str, target: str | Path) -> Path:
             raise InputError(
                 f"there is no {needed} to pack; run 'make PROFILE={profile} paper' first."
             )
-    crate = ROCrate(version="1.2")
+    crate = rocrate.ROCrate(version="1.2")
     crate.name = f"spinode {spinode.__version__}, profile {profile}"
     crate.description = (
         "Forecasting the outcome of spintronic experiments with Neural Ordinary Differential "

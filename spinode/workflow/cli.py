@@ -10,12 +10,8 @@ import click
 
 from spinode import __version__
 from spinode.errors import InputError, SpinodeError
-from spinode.workflow.commands import COMMANDS
+from spinode.workflow.commands import COMMANDS, PROFILE
 from spinode.workflow.learn import forecast, learn
-
-_PROFILE = click.option(
-    "--profile", default="quick", show_default=True, help="A file of profiles/."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,7 +26,7 @@ for command in (learn, forecast, *COMMANDS):
 
 @app.command("list")
 @click.argument("notebook", required=False)
-@_PROFILE
+@PROFILE
 def list_(notebook: str | None, profile: str) -> None:
     """List the notebooks, or the parameters of NOTEBOOK.
 
@@ -58,7 +54,7 @@ def list_(notebook: str | None, profile: str) -> None:
 
 @app.command()
 @click.argument("notebook")
-@_PROFILE
+@PROFILE
 @click.option(
     "-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter."
 )
@@ -87,7 +83,7 @@ def run(notebook: str, profile: str, parameters: tuple[tuple[str, str], ...]) ->
 )
 @click.option("--zip", "side_by_side", is_flag=True, help="Take the -p side by side, not crossed.")
 @click.option("--grid", "file", type=click.Path(path_type=Path), help="A file of points.")
-@_PROFILE
+@PROFILE
 @click.option("--workers", type=click.IntRange(min=1), help="Local processes.  [default: cores]")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler to use instead.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep.")

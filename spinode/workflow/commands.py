@@ -10,6 +10,9 @@ import click
 from spinode.errors import InputError
 from spinode.workflow.profiles import suggest
 
+#: The option of all commands that run under a profile, or read what one has left.
+PROFILE = click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
+
 
 @click.command()
 @click.argument("what", required=False)
@@ -69,7 +72,7 @@ def _report(file, state: str) -> None:
 
 
 @click.command()
-@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
+@PROFILE
 @click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: build/book]")
 @click.option("--open", "opening", is_flag=True, help="Open it in a browser.")
 def book(profile: str, out: Path | None, opening: bool) -> None:
@@ -273,7 +276,7 @@ def demo(out: Path) -> None:
 
 
 @click.command()
-@click.option("--profile", default="quick", show_default=True, help="A file of profiles/.")
+@PROFILE
 @click.option("--out", type=click.Path(path_type=Path), help="The .zip to write.")
 @click.option("--check", type=click.Path(path_type=Path), metavar="ZIP", help="Verify an archive.")
 def archive(profile: str, out: Path | None, check: Path | None) -> None:
@@ -288,7 +291,7 @@ def archive(profile: str, out: Path | None, check: Path | None) -> None:
 
 
 @click.command(hidden=True)
-@click.option("--profile", default="quick", show_default=True, help="A finished profile.")
+@PROFILE
 def ship(profile: str) -> None:
     """Take a profile's models into the package (for maintainers)."""
     from spinode.workflow import shipping

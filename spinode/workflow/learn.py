@@ -18,10 +18,6 @@ _TIMES = [
 ]
 
 
-# Samples that a state of delayed outputs is fitted to.
-_START = 50
-
-
 def _times(command):
     for option in reversed(_TIMES):
         command = option(command)
@@ -124,6 +120,7 @@ def forecast(
 
     from spinode.files import replacing
     from spinode.neural_ode.forecast import forecast as run_forecast
+    from spinode.neural_ode.initial_state import START_SAMPLES
     from spinode.neural_ode.shipped import load_model
     from spinode.recordings.readers import read_recording
 
@@ -150,7 +147,7 @@ def forecast(
             )
     first = None
     if output:
-        usual = getattr(learned, "start_samples", _START)
+        usual = getattr(learned, "start_samples", START_SAMPLES)
         first = given[learned.output.name].values[: start_samples or usual]
     run = run_forecast(learned, given, initial=first, band=band)
     units_of = {one.name: one.units for one in (learned.output, *learned.inputs)}

@@ -26,7 +26,7 @@ th, td {{ padding: 0.25rem 0.7rem; border-bottom: 1px solid #ccc; text-align: ri
 th button {{ font: inherit; font-weight: 600; border: 0; background: none; cursor: pointer; }}
 th[aria-sort=ascending] button::after {{ content: " \\2191"; }}
 th[aria-sort=descending] button::after {{ content: " \\2193"; }}
-.failed {{ background: #fdecea; }}
+tr:has(pre) {{ background: #fdecea; }}
 pre {{ white-space: pre-wrap; text-align: left; margin: 0; }}
 </style>
 </head>
@@ -34,14 +34,9 @@ pre {{ white-space: pre-wrap; text-align: left; margin: 0; }}
 <h1>{title}</h1>
 <p>{count} points, {failed} of them failed. A click on a heading sorts. Notebooks open in
 JupyterLab; <a href="table.nc">table.nc</a> has all of the table for xarray.</p>
-<table>
-<thead><tr>{heads}</tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
+{table}
 <script>
-const value = (row, i) => row.cells[i].dataset.value;
+const value = (row, i) => row.cells[i].textContent;
 document.querySelectorAll("th button").forEach((button, i) => button.onclick = () => {{
   const head = button.parentNode, body = document.querySelector("tbody");
   const down = head.getAttribute("aria-sort") === "ascending";
@@ -68,35 +63,31 @@ def write_page(points: xr.Dataset, folder: Path, notebook: str) -> Path:
     notebook : str
         Name of the notebook that was swept.
     """
-    frame = arranged(points)
-    errors = points.point_error.values
-    heads = [*map(str, frame.columns), "notebook", "error"]
-    rows = []
-    for name, error, (_, values) in zip(points.point.values, errors, frame.iterrows(), strict=True):
-        cells = [_cell(value) for value in values]
-        link = f"{name}/{notebook}.ipynb"
-        there = (folder / link).exists()
-        cells.append(
-            f'<td data-value=""><a href="{escape(link)}">open</a></td>' if there else _cell("")
+    import pandas as pd
+
+    frame = arranged(points).map(lambda one: escape(one) if isinstance(one, str) else one)
+    links = [f"{name}/{notebook}.ipynb" for name in points.point.values]
+    added = {
+        "notebook": [
+            f'<a href="{escape(link)}">open</a>' if (folder / link).exists() else ""
+            for link in links
+        ],
+        "error": [f"<pre>{escape(one)}</pre>" if one else "" for one in points.point_error.values],
+    }
+    for head, cells in added.items():  # a metric may have such a name, too
+        frame.insert(len(frame.columns), head, cells, allow_duplicates=True)
+    frame.columns = [f"<button>{escape(str(name))}</button>" for name in frame]
+    with pd.option_context("display.max_colwidth", None):
+        table = frame.to_html(
+            index=False, escape=False, border=0, na_rep="", float_format="{:.6g}".format
         )
-        cells.append(f'<td data-value="{escape(error[:80])}"><pre>{escape(error)}</pre></td>')
-        rows.append(f"<tr{' class=failed' if error else ''}>{''.join(cells)}</tr>")
     page = _PAGE.format(
         title=f"Sweep of {escape(notebook)}",
-        count=len(errors),
-        failed=int((errors != "").sum()),
-        heads="".join(f"<th><button>{escape(one)}</button></th>" for one in heads),
-        rows="\n".join(rows),
+        count=len(frame),
+        failed=int((points.point_error != "").sum()),
+        table=table,
     )
     path = folder / "index.html"
     with replacing(path) as partial:
         partial.write_text(page, encoding="utf-8")
     return path
-
-
-def _cell(value) -> str:
-    """Return a cell: to be read rounded, to be sorted in full, empty for what is missing."""
-    if isinstance(value, float):
-        exact = "" if value != value else repr(float(value))
-        return f'<td data-value="{exact}">{"" if value != value else f"{value:.6g}"}</td>'
-    return f'<td data-value="{escape(str(value))}">{escape(str(value))}</td>'

@@ -6,9 +6,11 @@ changed; a test compares.
 
 from __future__ import annotations
 
-import re
+import io
 from collections.abc import Iterable
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from spinode import provenance
 from spinode.files import replacing, workbook_root
@@ -26,9 +28,6 @@ NEUTRAL = frozenset(
         "workflow/workbook.py",
     }
 )
-
-# The name of a stage and its list of dependencies, one a line.
-_STAGE = re.compile(r"^  (\w+):\n(?:    .*\n)*?    deps:\n((?:      - .*\n)+)", re.MULTILINE)
 
 
 def dependencies(notebooks: Iterable[Path]) -> list[str]:
@@ -52,14 +51,6 @@ def dependencies(notebooks: Iterable[Path]) -> list[str]:
     return sorted(found)
 
 
-def stages(text: str) -> dict[str, list[str]]:
-    """Return what each stage of a pipeline's ``text`` depends on."""
-    return {
-        name: [line.strip().removeprefix("- ") for line in listed.splitlines()]
-        for name, listed in _STAGE.findall(text)
-    }
-
-
 def renewed(text: str, root: Path) -> str:
     """Return a pipeline's ``text`` with the modules that its notebooks import now.
 
@@ -72,16 +63,17 @@ def renewed(text: str, root: Path) -> str:
     root : Path
         The workbook.
     """
-
-    def renew(stage: re.Match) -> str:
-        lines = [line.strip().removeprefix("- ") for line in stage[2].splitlines()]
-        notebooks = [name for name in lines if name.startswith("notebooks/")]
-        others = [name for name in lines if not name.startswith(("notebooks/", "spinode/"))]
-        modules = dependencies(root / name for name in notebooks)
-        listed = "".join(f"      - {name}\n" for name in [*notebooks, *modules, *others])
-        return stage[0].removesuffix(stage[2]) + listed
-
-    return _STAGE.sub(renew, text)
+    yaml = YAML()  # keeps comments and layout
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width, yaml.preserve_quotes = 4096, True
+    pipeline = yaml.load(text)
+    for stage in pipeline["stages"].values():
+        notebooks = [name for name in stage["deps"] if name.startswith("notebooks/")]
+        others = [name for name in stage["deps"] if not name.startswith(("notebooks/", "spinode/"))]
+        stage["deps"] = [*notebooks, *dependencies(root / name for name in notebooks), *others]
+    file = io.StringIO()
+    yaml.dump(pipeline, file)
+    return file.getvalue()
 
 
 def main() -> None:
@@ -89,9 +81,10 @@ def main() -> None:
     root = workbook_root()
     path = root / "dvc.yaml"
     text = path.read_text("utf-8")
+    after = renewed(text, root)
     with replacing(path) as partial:
-        partial.write_text(renewed(text, root), encoding="utf-8")
-    print(f"{path}: {'up to date' if renewed(text, root) == text else 'renewed'}")
+        partial.write_text(after, encoding="utf-8")
+    print(f"{path}: {'up to date' if after == text else 'renewed'}")
 
 
 if __name__ == "__main__":

@@ -89,9 +89,7 @@ def points_of(notebook: Path, grid: Grid, profile: str) -> list[Point]:
         parameters = base | notebooks.check_parameters(notebook, known, given)
         changed = [f"{k}={v}" for k, v in parameters.items() if v != known[k]]
         label = re.sub(r"[^\w.=,+-]+", "_", ",".join(changed))[:80] or "defaults"
-        text = json.dumps(parameters, sort_keys=True, default=str)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-        name = f"{label}-{digest}"
+        name = f"{label}-{_checksum(parameters)[:10]}"
         points[name] = Point(name, parameters)
     return list(points.values())
 
@@ -120,8 +118,8 @@ def damaged(path: Path) -> str:
     return f"{path} is damaged; the same sweep, started again, computes that point anew."
 
 
-def _checksum(record: Mapping[str, Any]) -> str:
-    text = json.dumps(record, sort_keys=True, default=str)
+def _checksum(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from spinode.errors import InputError
 from spinode.files import replacing, workbook_root
 from spinode.neural_ode import shipped
 from spinode.neural_ode.model import SpinODE
-from spinode.provenance import digest
+from spinode.provenance import begin, digest
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,7 @@ def ship(profile: str) -> list[Path]:
         If a model or the results that its card needs are missing.
     """
     root = workbook_root()
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
-    ).stdout.strip()
+    commit = begin(root)["commit"]
     target = shipped.folder()
     target.mkdir(exist_ok=True)
     cards = []

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinode import provenance
+from spinode.cores import local_cluster
 from spinode.errors import InputError, SpinodeError
 from spinode.files import exclusive, replacing, workbook_root
 from spinode.workflow.adaptive import Turns
@@ -155,9 +156,8 @@ def _refuse(count: int, folder: Path) -> None:
 @contextmanager
 def _cluster(workers: int | None, scheduler: str | None):
     """Yield a Dask client: of ``scheduler``, or of a local cluster that ends with the block."""
-    import dask
     from dask.system import CPU_COUNT
-    from distributed import Client, LocalCluster
+    from distributed import Client
     from distributed.comm import resolve_address
 
     if scheduler:
@@ -177,20 +177,13 @@ def _cluster(workers: int | None, scheduler: str | None):
             yield client
         return
     workers = workers or CPU_COUNT
-    threads = max(1, CPU_COUNT // workers)
-    with (
-        # A machine that sleeps for minutes has no worker given up.
-        dask.config.set({"distributed.scheduler.worker-ttl": None}),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address="127.0.0.1:0",
-            env={"OMP_NUM_THREADS": threads},
-            preload=[_NO_INTERRUPT],
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with local_cluster(
+        workers,
+        dashboard_address="127.0.0.1:0",
+        env={"OMP_NUM_THREADS": max(1, CPU_COUNT // workers)},
+        preload=[_NO_INTERRUPT],
+        silence_logs=logging.CRITICAL,
+    ) as client:
         yield client
 
 
@@ -214,29 +207,22 @@ class _Progress:
 
     def run(self, points: list[Point], turns: Turns | None = None) -> None:
         """Return when all of ``points``, and all that ``turns`` adds, are done or have failed."""
-        from distributed import as_completed
-
-        def more() -> list[Point]:
-            busy = {point.name for point in pending.values()}
-            return turns.next(busy, len(self.workers())) if turns else []
-
-        pending = {}
+        waiting, pending = list(points), {}
         try:
-            pending = {self.submit(point): point for point in [*points, *more()]}
-            completed = as_completed(pending, loop=self.client.loop)
-            while pending:
-                for future in completed.next_batch(block=False):
+            while True:
+                if turns:
+                    busy = {point.name for point in (*waiting, *pending.values())}
+                    waiting += turns.next(busy, len(self.workers()))
+                pending |= {self.submit(point): point for point in waiting}
+                if not pending:
+                    return
+                waiting = []
+                for future in [one for one in pending if one.status != "pending"]:
                     point = pending.pop(future)
                     if future.status in ("cancelled", "lost"):  # with the scheduler
-                        again = self.submit(point)
-                        pending[again] = point
-                        completed.add(again)
+                        waiting.append(point)
                     else:
                         self.settle(future, point)
-                for point in more():
-                    future = self.submit(point)
-                    pending[future] = point
-                    completed.add(future)
                 self.show()
                 time.sleep(0.2)
         finally:

@@ -48,7 +48,7 @@ def table(folder: str | Path) -> xr.Dataset:
     parameters = set()
     for path, record in found.items():
         parameters |= record["parameters"].keys()
-        row = {name: _cell(value) for name, value in record["parameters"].items()}
+        row = {name: scalar(value) for name, value in record["parameters"].items()}
         row |= {"point_error": record["error"] or "", "point_seconds": record["seconds"]}
         for name, value in _metrics(path / "results", record["results"]).items():
             row[f"result.{name}" if name in row else name] = value
@@ -102,17 +102,13 @@ def arranged(
     metrics = [str(name) for name in points.data_vars if name != "point_error"]
     _check_names([over] if over else [], parameters)
     if over:
-        frame = frame[frame.point_error == ""]
-        metrics = [name for name in metrics if frame[name].dtype.kind in "fiu"]
-        groups = frame.groupby([name for name in varied if name != over] or [over], sort=False)
-        if varied in ([], [over]):
-            groups = frame.groupby(lambda _: 0)
-        frame = groups[metrics].mean()
-        for name, deviation in groups[metrics].std().items():
-            frame[f"{name}_std"] = deviation
-        frame.insert(0, "points", groups.size())
-        metrics = ["points", *(one for name in metrics for one in (name, f"{name}_std"))]
         varied = [name for name in varied if name != over]
+        numbers = [name for name in metrics if frame[name].dtype.kind in "fiu"]
+        groups = frame[frame.point_error == ""].groupby(varied or (lambda _: 0), sort=False)
+        frame = groups.size().to_frame("points")
+        for name in numbers:
+            frame[name], frame[f"{name}_std"] = groups[name].mean(), groups[name].std()
+        metrics = list(frame)
         frame = frame.reset_index(drop=not varied)
     if sort:
         _check_names([sort.removeprefix("-")], frame)
@@ -170,9 +166,10 @@ def _flat(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = _cell(value)
+            flat[prefix + name] = scalar(value)
     return flat
 
 
-def _cell(value: Any) -> Any:
+def scalar(value: Any) -> Any:
+    """Return what stands in a table for a value: of a list or mapping, its JSON."""
     return json.dumps(value) if isinstance(value, list | dict) else value

@@ -50,7 +50,7 @@ class Outputs:
     checkpoints: Path
     inputs: Path
 
-    def input(self, name: str, optional: bool = False) -> Path:
+    def input(self, name: str) -> Path:
         """Return where another notebook has left ``name``: numbers in its results, else its data.
 
         What was left beside this notebook's own outputs comes first. A sweep runs its points anew
@@ -62,8 +62,6 @@ class Outputs:
             Such as ``one_skyrmion.nc`` or ``training/one_skyrmion_k2.pt``, in
             ``data/<profile>``; ``training.json`` (or any .json or .csv), in
             ``results/<profile>``.
-        optional : bool
-            Whether the notebook can do without; then the path may lead nowhere.
 
         Raises
         ------
@@ -78,7 +76,7 @@ class Outputs:
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             provenance.depends_on(file)
-        if not (optional or path.exists()):
+        if not path.exists():
             raise MissingInput(f"there is no {path}; {_maker(root, shared, profile)}")
         return path
 

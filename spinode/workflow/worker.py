@@ -92,7 +92,6 @@ def _scratch(plan: Plan) -> Iterator[Path]:
 
 def record_loss(plan: Plan, point: Point) -> None:
     """Record a point that Dask has given up since every worker that took it died."""
-    plan.attempts.mkdir(exist_ok=True)
-    attempt = Path(tempfile.mkdtemp(dir=plan.attempts))
     error = "every worker that took this point died: out of memory, or killed from outside."
-    publish(plan, point, attempt, error, 0.0)
+    with _scratch(plan) as attempt:
+        publish(plan, point, attempt, error, 0.0)
