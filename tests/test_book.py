@@ -187,6 +187,16 @@ def test_arrays_survive_in_single_precision():
 # --- in a browser ---------------------------------------------------------------------------
 
 
+# Not to wait for ever (ms); no load of a machine makes a page that slow.
+_PATIENCE = 600_000
+# Fonts and formulas are there, and the page has been drawn twice since.
+_SETTLED = """async () => {
+  await document.fonts.ready;
+  await window.MathJax?.startup?.promise;
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+}"""
+
+
 def _visit(browser, path, query="", **options):
     """Open a page; return it, and the list that errors and outer requests are added to."""
     context = browser.new_context(**options)
@@ -202,7 +212,9 @@ def _visit(browser, path, query="", **options):
             else complaints.append(f"asks for {request.url}")
         ),
     )
+    page.set_default_timeout(_PATIENCE)
     page.goto(path.as_uri() + query)
+    page.evaluate(_SETTLED)
     return page, complaints
 
 
@@ -213,7 +225,6 @@ def test_pages_open_without_errors_and_fit_a_phone(made, browser):
         if page.name == "genindex.html":
             continue
         tab, complaints = _visit(browser, page, viewport={"width": 390, "height": 800})
-        tab.wait_for_timeout(150)
         if tab.evaluate("document.documentElement.scrollWidth") > 392:
             complaints.append("wider than a phone")
         if complaints:
@@ -289,7 +300,6 @@ def test_an_accessibility_checker_finds_nothing_serious(theme, made, browser):
     found = {}
     for name in ("index", "live", "claims", "notebooks/00_sine", "docs/glossary"):
         tab, _ = _visit(browser, book.folder / f"{name}.html", color_scheme=theme)
-        tab.wait_for_timeout(300)
         tab.add_script_tag(path=axe)
         result = tab.evaluate(
             "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})"
@@ -319,7 +329,6 @@ def test_the_whole_book_of_this_workbook(browser, tmp_path, monkeypatch):
         if page.stat().st_size > 2_000_000:
             wrong[page.name] = ["too large"]
         tab, complaints = _visit(browser, page)
-        tab.wait_for_timeout(200)
         if complaints:
             wrong[page.name] = complaints
         tab.context.close()

@@ -1,92 +1,11 @@
-// The live page: controls and drawings around SpinForecast (forecast.js) and its data (data.js).
+// The live page: controls around SpinForecast (forecast.js), its data (data.js) and drawing.js.
 "use strict";
 (function () {
   const data = window.SPINODE || { models: {}, missing: {} };
   const notebook = { skyrmion: "02_training", oscillator: "06_oscillator", material: "05_material_parameters" };
   const $ = (root, name) => root.querySelector(name);
-  const style = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
-  const colours = () => ({
-    text: style("--color-foreground-primary") || "#222", faint: style("--color-foreground-muted") || "#777",
-    grid: style("--color-background-border") || "#ddd", output: style("--color-brand-primary") || "#00598f",
-    input: "#999", recorded: "#d55e00", band: "rgba(0, 158, 115, .13)",
-  });
-
-  // --- drawing ------------------------------------------------------------------------------
-  function fit(canvas) {
-    const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth || canvas.width;
-    const height = Math.round(width * Number(canvas.dataset.aspect || (canvas.dataset.aspect = canvas.height / canvas.width)));
-    const tall = Math.max(height, Math.min(canvas.classList.contains("live-pad") ? 60 : 220, width * 0.7));
-    if (canvas.width !== Math.round(width * ratio) || canvas.dataset.tall !== String(tall)) {
-      canvas.width = Math.round(width * ratio); canvas.height = Math.round(tall * ratio);
-      canvas.style.height = tall + "px"; canvas.dataset.tall = tall;
-    }
-    const pen = canvas.getContext("2d");
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, width, tall);
-    pen.font = "12px system-ui, sans-serif";
-    return { pen, width, height: tall };
-  }
-
-  // One panel of curves. curves: {values, colour, width, dash, x}; range: what y shows; band: marked.
-  function panel(pen, box, range, curves, options) {
-    const c = options.colours, [left, top, width, height] = box, [low, high] = range;
-    const y = (v) => top + height - (v - low) / (high - low) * height;
-    if (options.band) {
-      const [from, to] = options.band.map((v) => Math.min(Math.max(v, low), high));
-      pen.fillStyle = c.band; pen.fillRect(left, y(to), width, y(from) - y(to));
-    }
-    pen.strokeStyle = c.grid; pen.lineWidth = 1; pen.strokeRect(left + .5, top + .5, width, height);
-    pen.fillStyle = c.text; pen.textAlign = "right";
-    for (const v of options.ticks || [low, (low + high) / 2, high]) {
-      pen.fillText(options.format(v), left - 6, Math.min(Math.max(y(v) + 4, top + 8), top + height));
-    }
-    pen.textAlign = "left"; pen.fillText(options.label, left, top - 5);  // above, so that no curve runs through it
-    pen.save(); pen.beginPath(); pen.rect(left, top, width, height); pen.clip();
-    for (const curve of curves) {
-      pen.strokeStyle = curve.colour; pen.lineWidth = curve.width || 1.6; pen.setLineDash(curve.dash || []);
-      pen.beginPath();
-      const n = curve.values.length;
-      for (let i = 0; i < n; i++) {
-        const v = curve.values[i];
-        if (v === null || Number.isNaN(v)) continue;
-        const x = left + (curve.x ? curve.x[i] : i / Math.max(n - 1, 1)) * width;
-        if (curve.dots) { pen.moveTo(x + 3, y(v)); pen.arc(x, y(v), 3, 0, 7); } else pen.lineTo(x, y(v));
-      }
-      pen.stroke();
-    }
-    pen.restore(); pen.setLineDash([]);
-  }
-
-  // Blue, white, red as in the notebooks' pictures of m_z.
-  const RAMP = [[5, 48, 97], [67, 147, 195], [247, 247, 247], [214, 96, 77], [103, 0, 31]];
-  const PALETTE = Array.from({ length: 256 }, (_, i) => {
-    const at = i / 254 * 4, j = Math.min(Math.floor(at), 3), f = Math.min(at - j, 1);
-    return RAMP[j].map((v, n) => v + (RAMP[j + 1][n] - v) * f);
-  });
-  function drawDisk(canvas, mz) {
-    const { size, mz: levels, cells } = data.pictures;
-    let above = levels.findIndex((level) => level >= mz);
-    if (above < 0) above = levels.length - 1;
-    const below = Math.max(above - 1, 0), gap = levels[above] - levels[below];
-    const f = gap > 0 ? Math.min(Math.max((mz - levels[below]) / gap, 0), 1) : 0;
-    const small = drawDisk.small || (drawDisk.small = document.createElement("canvas"));
-    small.width = small.height = size;
-    const pen = small.getContext("2d"), image = pen.createImageData(size, size);
-    for (let row = 0; row < size; row++) {
-      for (let column = 0; column < size; column++) {
-        const from = (size - 1 - row) * size + column, to = 4 * (row * size + column);
-        if (cells[above][from] === 255) continue;
-        const value = cells[below][from] * (1 - f) + cells[above][from] * f;
-        const [r, g, b] = PALETTE[Math.round(value)];
-        image.data.set([r, g, b, 255], to);
-      }
-    }
-    pen.putImageData(image, 0, 0);
-    const large = canvas.getContext("2d");
-    large.imageSmoothingEnabled = true;
-    large.clearRect(0, 0, canvas.width, canvas.height);
-    large.drawImage(small, 0, 0, canvas.width, canvas.height);
-  }
+  const { colours, fit, axes, plot, panel, still, drawDisk } = window.SpinDrawing;
+  let ink = colours();  // of the theme, which the reader may change
 
   // --- drives -------------------------------------------------------------------------------
   function random(seed) {  // normal numbers, the same on every visit
@@ -135,9 +54,11 @@
       Object.assign(this, settings);
       this.root = root; this.tab = tab; this.model = data.models[tab];
       this.net = new SpinForecast(this.model);
-      this.channel = this.model.inputs[0];
+      this.channel = this.model.inputs[0]; this.scope = $(root, ".live-scope");
       this.span = this.model.trained[this.channel.name];
       this.drawn = new Float64Array(400);
+      // The last samples, going round: the next is written at `at`.
+      for (const name of ["outputs", "inputs", "answers"]) this[name] = new Float64Array(KEPT);
       this.hand = this.channel.offset;
       this.paused = false;
       this.recent = [];
@@ -187,7 +108,7 @@
         const v = 1.5 * (1 - 2 * Math.min(1, Math.max(0, down)));
         const from = last === null ? n : last;
         for (let i = Math.min(from, n); i <= Math.max(from, n); i++) this.drawn[i] = v;
-        last = n;
+        last = n; this.strokes = (this.strokes || 0) + 1;
       };
       canvas.addEventListener("pointerdown", (event) => {
         drawing = true; last = null; canvas.setPointerCapture(event.pointerId); put(event);
@@ -219,7 +140,8 @@
       const rest = this.model.output.offset;
       this.net.start(this.recording ? this.recording.answer.slice(0, this.model.k) : new Array(this.model.k).fill(rest));
       this.samples = 0; this.outside = false;
-      this.outputs = []; this.inputs = []; this.answers = [];
+      for (const list of [this.outputs, this.inputs, this.answers]) list.fill(NaN);
+      this.at = 0;
     }
 
     // Compute some samples; the drive is looked ahead by the model's delays.
@@ -237,14 +159,13 @@
           queue[i] = this.net.normalize(this.drive(next) + this.push, 0);
         }
         this.filled = true;
-        this.outputs.push(this.net.value);
-        this.inputs.push(this.drive(this.third));
-        this.answers.push(this.recording ? this.recording.answer[this.third / 3] : NaN);
+        this.outputs[this.at] = this.net.value;
+        this.inputs[this.at] = this.drive(this.third);
+        this.answers[this.at] = this.recording ? this.recording.answer[this.third / 3] : NaN;
+        this.at = (this.at + 1) % KEPT;
         if (!this.net.step(this.columns, 0)) return;
         this.third += 3; this.samples++;
       }
-      const extra = this.outputs.length - KEPT;
-      if (extra > 0) for (const list of [this.outputs, this.inputs, this.answers]) list.splice(0, extra);
     }
 
     frame(now) {
@@ -258,29 +179,36 @@
     }
 
     draw() {
-      const c = colours(), { pen, width, height } = fit($(this.root, ".live-scope"));
+      const c = ink, canvas = this.scope, { pen, width, height } = fit(canvas);
       const left = 58, inner = width - left - 6, half = (this.span[1] - this.span[0]) / 2, middle = (this.span[1] + this.span[0]) / 2;
-      const pad = (list) => list.length < KEPT ? [...new Array(KEPT - list.length).fill(NaN), ...list] : list;
-      panel(pen, [left, 18, inner, height * .3], [middle - 1.5 * half, middle + 1.5 * half],
-        [{ values: pad(this.inputs), colour: c.faint }],
-        { colours: c, label: this.inputLabel + "; green: trained range", format: this.tickIn, band: this.span, ticks: [this.span[0], middle, this.span[1]] });
+      const above = [left, 18, inner, height * .3], top = height * .3 + 40, below = [left, top, inner, height - top - 20];
       const seen = this.model.trained[this.model.output.name], margin = .35 * (seen[1] - seen[0]);
-      const top = height * .3 + 40, curves = [{ values: pad(this.outputs), colour: c.output }];
-      if (this.recording) curves.unshift({ values: pad(this.answers), colour: c.recorded, width: 4 });
-      panel(pen, [left, top, inner, height - top - 20], [seen[0] - margin, seen[1] + margin], curves,
-        { colours: c, label: this.outputLabel + (this.recording ? "; orange: micromagnetics" : ""), format: this.tickOut, band: seen, ticks: [seen[0], seen[1]] });
-      pen.fillStyle = c.text; pen.textAlign = "right";
-      pen.fillText(`the last ${this.time(KEPT * this.model.spacing)}`, width - 6, height - 4);
-      if (this.disk && data.pictures) drawDisk(this.disk, this.net.value);
-      if (this.padCanvas) {
-        const area = fit(this.padCanvas);
-        panel(area.pen, [0, 18, area.width - 1, area.height - 19], [-1.5, 1.5], [{ values: this.drawn, colour: c.output, width: 2 }],
-          { colours: c, label: "draw a voltage here", format: () => "", band: [-1, 1] });
-      }
+      const driven = [middle - 1.5 * half, middle + 1.5 * half], shown = [seen[0] - margin, seen[1] + margin];
+      still(canvas, [c.key, !this.recording], (under) => {
+        axes(under, above, driven, { colours: c, label: this.inputLabel + "; green: trained range", format: this.tickIn, band: this.span, ticks: [this.span[0], middle, this.span[1]] });
+        axes(under, below, shown, { colours: c, label: this.outputLabel + (this.recording ? "; orange: micromagnetics" : ""), format: this.tickOut, band: seen, ticks: [seen[0], seen[1]] });
+        under.fillStyle = c.text; under.textAlign = "right";
+        under.fillText(`the last ${this.time(KEPT * this.model.spacing)}`, width - 6, height - 4);
+      });
+      const from = this.at, curves = [{ values: this.outputs, from, colour: c.output }];
+      if (this.recording) curves.unshift({ values: this.answers, from, colour: c.recorded, width: 4 });
+      plot(pen, above, driven, [{ values: this.inputs, from, colour: c.faint }]);
+      plot(pen, below, shown, curves);
+      if (this.disk && data.pictures) drawDisk(this.disk, data.pictures, this.net.value);
+      if (this.padCanvas) this.drawPad(c);
+    }
+
+    drawPad(c) {  // anew only where somebody draws
+      const canvas = this.padCanvas, key = [c.key, this.strokes, canvas.clientWidth].join();
+      if (this.padKey === key) return;
+      this.padKey = key;
+      const { pen, width, height } = fit(canvas);
+      panel(pen, [0, 18, width - 1, height - 19], [-1.5, 1.5], [{ values: this.drawn, colour: c.output, width: 2 }],
+        { colours: c, label: "draw a voltage here", format: () => "", band: [-1, 1] });
     }
 
     report() {
-      const status = $(this.root, ".live-status"), value = this.inputs.at(-1), [low, high] = this.span;
+      const status = $(this.root, ".live-status"), value = this.inputs.at(this.at - 1), [low, high] = this.span;
       const slack = .02 * (high - low);
       const out = value < low - slack || value > high + slack;
       let text = "The drive is inside of the trained range.";
@@ -356,8 +284,9 @@
       const Ku = Number($(this.root, ".live-ku").value), D = Number($(this.root, ".live-d").value);
       if (D !== this.D) { this.D = D; this.curve = []; }
       if (this.curve.length < 41) this.curve.push(this.peak(7e5 + 5e3 * this.curve.length, D));
-      else if (!this.stale) return;
-      const c = colours();
+      else if (!this.stale && this.theme === ink.key) return;
+      this.theme = ink.key;
+      const c = ink;
       if (this.stale || !this.now) { this.now = this.ring(Ku, D); this.spectrum = amplitudes(this.now.ringing); this.stale = false; }
       let area = fit($(this.root, ".live-ring"));
       const shown = this.now.out.slice(200), low = Math.min(...shown), high = Math.max(...shown), slack = .15 * (high - low) + 1e-6;
@@ -402,6 +331,7 @@
     material: (root) => new Material(root),
   };
   const players = {};
+  let frames = 0;
   let chosen = "skyrmion";
   function choose(tab) {
     chosen = tab;
@@ -437,6 +367,7 @@
   window.addEventListener("hashchange", () => { if (location.hash.slice(1) in makers) choose(location.hash.slice(1)); });
   window.SpinPlayers = players;
   function frame(now) {
+    if (!(frames++ % 15)) ink = colours();
     if (players[chosen]) players[chosen].frame(now);
     requestAnimationFrame(frame);
   }
