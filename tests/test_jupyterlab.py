@@ -14,13 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import jupytext
+import numpy as np
 import pytest
 import requests
 import websocket
 from conftest import published_folder
 from jupyter_server.services.kernels.connection.base import deserialize_binary_message
 
+from spinode import forecast, load_model, trajectory
 from spinode.book import listing
+from spinode.devices.protocols import ONE_SKYRMION
+from spinode.micromagnetics.recording import describe
 from spinode.workflow.notebooks import section
 from spinode.workflow.profiles import load_profile
 
@@ -81,6 +85,14 @@ class Lab:
         return self.ask("GET", f"api/contents/notebooks/{notebook}", params=options).json()
 
 
+def stand_in():
+    """What notebook 01 would leave in a minute, forecast in a second."""
+    model, drive = load_model("one_skyrmion"), ONE_SKYRMION.drive
+    rest = np.full(model.k, model.output.offset)
+    run = forecast(model, drive, initial=rest, duration=1500 * model.sample_spacing)
+    return run.assign_attrs(engine="embedded", drive=describe(drive))
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """The server of ``make lab``, over a copy of the workbook."""
@@ -90,6 +102,9 @@ def lab(tmp_path_factory):
     (book / "data").mkdir()
     if (published := published_folder()) is not None:
         (book / "data" / "published").symlink_to(published, target_is_directory=True)
+    else:
+        (book / "data" / "smoke").mkdir()
+        trajectory.save(stand_in(), book / "data" / "smoke" / "one_skyrmion.nc")
     (book / "notebooks" / "00_sine.py").write_text(SHORT)
     listing.write(book)
     own = tmp_path_factory.mktemp("jupyter")
