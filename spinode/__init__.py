@@ -38,14 +38,15 @@ def _keep_compiled_code() -> None:
     for folder in (Path(__file__).parent, Path(home).absolute()):
         if os.access(next(one for one in (folder, *folder.parents) if one.exists()), os.W_OK):
             return
-    folder = Path(tempfile.gettempdir(), f"spinode-{os.getuid()}")
     try:
+        folder = Path(tempfile.gettempdir(), f"spinode-{os.getuid()}")
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.stat().st_uid != os.getuid():
             folder = Path(tempfile.mkdtemp(prefix="spinode-"))
     except OSError:  # nowhere at all: numba says so
         return
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    os.environ.setdefault("MPLCONFIGDIR", str(folder))  # matplotlib wants one, too
 
 
 _keep_compiled_code()

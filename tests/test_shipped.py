@@ -115,3 +115,9 @@ def test_demo_compares_a_forecast_with_micromagnetics(tmp_path):
     assert found.error < 0.05
     assert found.ratio > 1
     assert found.figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_demo_says_at_once_where_it_cannot_write(tmp_path):
+    (tmp_path / "build").write_text("a file")
+    with pytest.raises(InputError, match="cannot write to"):
+        demo.demo(tmp_path / "build" / "demo.png", progress=False)

@@ -13,7 +13,7 @@ from spinode.analysis import plots
 from spinode.analysis.metrics import nrmse
 from spinode.devices.drives import HeldSequence
 from spinode.devices.protocols import ONE_SKYRMION, mackey_glass_protocol
-from spinode.files import replacing
+from spinode.files import check_writable, replacing
 from spinode.micromagnetics import simulate
 from spinode.micromagnetics.relaxation import relax
 from spinode.neural_ode.forecast import forecast
@@ -73,6 +73,7 @@ def demo(
     InputError
         If the picture cannot be written.
     """
+    check_writable(Path(figure).absolute().parent)  # before two minutes of work
     model = load_model("one_skyrmion")
     series = tasks.mackey_glass_series(points)
     mask = readout.gaussian_mask(ONE_SKYRMION.reservoir.nodes)
