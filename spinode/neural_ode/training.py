@@ -25,7 +25,7 @@ from spinode.neural_ode.stretch import check_scales, fingerprint, stretch_of
 from spinode.provenance import code_version
 from spinode.trajectory import as_list
 
-# Of the code that is at work: a file may be edited while a notebook has it loaded.
+# Of the code that is loaded: a file may be edited while a notebook runs.
 _CODE = code_version(f"import {__name__}")
 
 #: First sample of a stretch, and the one after its last.

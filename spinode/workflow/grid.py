@@ -134,7 +134,7 @@ def _split(text: str) -> list[str]:
     for one in text:
         if quote:
             quote = "" if one == quote else quote
-        elif one in "'\"" and not parts[-1].strip(" [{,"):  # an apostrophe in a word is none
+        elif one in "'\"" and not parts[-1].strip(" [{,"):  # not an apostrophe within a word
             quote = one
         else:
             depth += (one in "[{") - (one in "]}")
