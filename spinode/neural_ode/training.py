@@ -113,7 +113,7 @@ def fit_delays(
     gradient : {"fused", "autograd", "adjoint"}, optional
         Back-propagation through the solver, by compiled loops in float32 or by PyTorch in the
         model's own precision; or torchdiffeq's adjoint method, as in the paper. By default
-        ``fused``, which is the CPU's, and ``autograd`` on a GPU.
+        ``fused`` on a CPU, and ``autograd`` on a GPU.
     device : str
         Where Adam's gradient is computed. ``auto`` is CUDA where there is one, unless the batch
         and the network are so small that a CPU is faster.
