@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from spinode.neural_ode import even
 from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.latent_training import HeldOut, train
@@ -81,7 +82,7 @@ class Choice:
         """
         if candidate in self.tried:
             return self.tried[candidate]
-        if candidate.width == 0:
+        if candidate.width == candidate.output_width == 0:
             found = self._pilots.linear_pilot(candidate)
         else:
             before = None if after is None else (after, self.tried[after])
@@ -120,7 +121,9 @@ class Choice:
                 )
             self._pilots.remember(chosen)
             self.linear = chosen
-            if wanted.width != 0:
+            if wanted.width != 0 and self._pilots.is_even(how):
+                chosen = self._unsigned(chosen)
+            elif wanted.width != 0:
                 chosen = self._network(chosen)
             for one in (self.linear, chosen):
                 self.pilot(one)
@@ -130,14 +133,28 @@ class Choice:
                 chosen = self.linear
             self.chosen = chosen
 
+    def _unsigned(self, chosen: Candidate) -> Candidate:
+        """Return the best model of an output without a sign: linear dynamics, or a network's."""
+        first = replace(chosen, ridge=self._first_ridge(chosen), output_width=even.NEURONS)
+        if self._wanted.states is None:
+            first = replace(first, states=1)
+            first = self._climb(first, "states", range(2, _MOST_STATES + 1))
+        self.pilot(first)
+        network = self._network(first)
+        if self._wanted.width is not None:
+            return network
+        return min((first, network), key=lambda one: self.tried[one].typical)
+
+    def _first_ridge(self, chosen: Candidate) -> float:
+        if self._wanted.ridge is not None:
+            return self._wanted.ridge
+        short = self._pilots.is_short(chosen.interpolation)
+        return _FIRST_RIDGE_SHORT if short else _FIRST_RIDGE
+
     def _network(self, chosen: Candidate) -> Candidate:
         """Return the best network around the best linear model."""
         wanted = self._wanted
-        short = self._pilots.is_short(chosen.interpolation)
-        ridge = wanted.ridge
-        if ridge is None:
-            ridge = _FIRST_RIDGE_SHORT if short else _FIRST_RIDGE
-        chosen = replace(chosen, width=wanted.width or _WIDTHS[0], ridge=ridge)
+        chosen = replace(chosen, width=wanted.width or _WIDTHS[0], ridge=self._first_ridge(chosen))
         if wanted.states is None:
             # One state is all that a linear model may tell apart, where a network needs two.
             chosen = replace(chosen, states=max(chosen.states, 2))
@@ -207,7 +224,8 @@ class Choice:
         candidate = candidate or self.chosen
         tried, pilots = self.tried[candidate], self._pilots
         everything = pilots.records(candidate.interpolation)
-        shape = Shape(candidate.states, everything[0].stages.shape[1], candidate.width)
+        inputs = everything[0].stages.shape[1]
+        shape = Shape(candidate.states, inputs, candidate.width, candidate.output_width)
         with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
             options = {"ridge": candidate.ridge, "bar": bar}
             error = tried.typical
@@ -216,7 +234,7 @@ class Choice:
             else:
                 step, weights = tried.models[0][0], tried.models[0][1:]
                 plan = ((WINDOW, _POLISH),)
-                if candidate.width > 0:
+                if candidate.width + candidate.output_width > 0:
                     fitted, held = pilots.long_split(candidate.interpolation)
                     done = train(
                         shape,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinode.cores import cores
-from spinode.neural_ode import linear, records
+from spinode.neural_ode import even, linear, records
 from spinode.neural_ode.latent_training import HeldOut, Trained, train
 from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
@@ -47,6 +47,7 @@ class Candidate:
     width: int | None = None
     ridge: float | None = None
     interpolation: str | None = None
+    output_width: int = 0  # more than 0 where the output does not show a sign
 
 
 @dataclass
@@ -100,48 +101,61 @@ class Pilots:
     def __init__(self, windows: Callable[[str], list[Window]], seed: int):
         self._windows, self._seed = windows, seed
         self._cache: dict[str, list[Window]] = {}
+        self._signed: dict[str, list[Window] | None] = {}
         self._arx: dict[tuple, list] = {}
         self._linear: dict[tuple, tuple] = {}
         #: Samples that a start is fitted to, and how long the device remembers.
         self.burn_in = self.lasting = 50
 
-    def records(self, interpolation: str) -> list[Window]:
-        """Return the whole records."""
+    def records(self, interpolation: str, signed: bool = False) -> list[Window]:
+        """Return the whole records; ``signed`` with a sign given to an output that has none."""
         if interpolation not in self._cache:
             self._cache[interpolation] = self._windows(interpolation)
+        if signed and self.is_even(interpolation):
+            return self._signed[interpolation]
         return self._cache[interpolation]
+
+    def is_even(self, interpolation: str) -> bool:
+        """Return whether the output shows the size of what moves and not its sign."""
+        if interpolation not in self._signed:
+            self._signed[interpolation] = even.signed(self.records(interpolation))
+        return self._signed[interpolation] is not None
 
     def is_short(self, interpolation: str) -> bool:
         """Return whether the records are cross-validated."""
         return sum(len(record) for record in self.records(interpolation)) <= SHORT
 
-    def long_split(self, interpolation: str) -> tuple[list[Window], list[Window]]:
+    def long_split(
+        self, interpolation: str, signed: bool = False
+    ) -> tuple[list[Window], list[Window]]:
         """Return what is fitted and what is held out of long records."""
-        data = self.records(interpolation)
+        data = self.records(interpolation, signed)
         return records.hold_out(data, _LONG_BLOCKS, _LONG_EVERY, _LONG_EVERY // 2)
 
-    def splits(self, interpolation: str) -> list[tuple[list[Window], list[Window]]]:
+    def splits(
+        self, interpolation: str, signed: bool = False
+    ) -> list[tuple[list[Window], list[Window]]]:
         """Return pairs of what pilots are fitted to and what they are scored on."""
         if self.is_short(interpolation):
-            data = self.records(interpolation)
+            data = self.records(interpolation, signed)
             shortest = min(len(record) for record in data)
             blocks = _BLOCKS if shortest >= _BLOCKS * _SHORTEST_BLOCK else _FOLDS
             return [records.hold_out(data, blocks, _FOLDS, first) for first in range(_FOLDS)]
-        fitted, held = self.long_split(interpolation)
+        fitted, held = self.long_split(interpolation, signed)
         pieces = max(WINDOW, 4 * self.burn_in)
         return [
             (records.thinned(fitted, WINDOW, _PILOT), records.thinned(held, pieces, _PILOT_HELD))
         ]
 
     def linear_model(
-        self, states: int, interpolation: str, split: int | None
+        self, states: int, interpolation: str, split: int | None, signed: bool = False
     ) -> tuple[Shape, np.ndarray, float]:
         """Return shape, weights and step of the best linear model of a split, or of everything."""
-        key = (states, interpolation, split)
+        key = (states, interpolation, split, signed)
         if key not in self._linear:
-            fitted = self.records(interpolation)
+            fitted = self.records(interpolation, signed)
             if split is not None:
-                fitted = self.splits(interpolation)[split][0]
+                fitted = self.splits(interpolation, signed)[split][0]
             if key[1:] not in self._arx:
                 longest = max(len(record) for record in fitted)
                 inputs = fitted[0].stages.shape[1]
@@ -198,10 +212,10 @@ class Pilots:
         def one(number: int, start: int) -> tuple[Trained, float]:
             fitted, held = splits[number]
             if before is None:
-                shape, weights, step = self.linear_model(candidate.states, how, number)
+                shape, weights, step = self._first(candidate, number)
             else:
                 step, *weights = before[1].models[number * starts + start]
-                shape = Shape(candidate.states, inputs, before[0].width)
+                shape = Shape(candidate.states, inputs, before[0].width, candidate.output_width)
             shape, weights = self._widened(shape, np.array(weights), candidate, start)
             scored = HeldOut(held, self.burn_in)
             done = train(
@@ -214,7 +228,7 @@ class Pilots:
 
         if before is None:
             for number in range(len(splits)):
-                self.linear_model(candidate.states, how, number)
+                self._first(candidate, number)
         jobs = list(itertools.product(range(len(splits)), range(starts)))
         with ThreadPoolExecutor(min(cores(), len(jobs))) as pool:
             done = list(pool.map(lambda job: one(*job), jobs))
@@ -228,7 +242,7 @@ class Pilots:
 
     def starts(self, candidate: Candidate) -> list[tuple[np.ndarray, float]]:
         """Return weights and steps of all starts of a short record's last training."""
-        shape, weights, step = self.linear_model(candidate.states, candidate.interpolation, None)
+        shape, weights, step = self._first(candidate, None)
         if candidate.width == 0:
             return [(weights, step)]
         return [
@@ -236,10 +250,20 @@ class Pilots:
             for start in range(_LAST_STARTS)
         ]
 
+    def _first(self, candidate: Candidate, split: int | None) -> tuple[Shape, np.ndarray, float]:
+        """Return the linear model that a candidate starts from, with its network at the output."""
+        how, without_sign = candidate.interpolation, candidate.output_width > 0
+        shape, weights, step = self.linear_model(candidate.states, how, split, without_sign)
+        if without_sign:
+            fitted = self.records(how) if split is None else self.splits(how)[split][0]
+            shape, weights = even.with_output(shape, weights, step, fitted)
+        return shape, weights, step
+
     def _widened(
         self, shape: Shape, weights: np.ndarray, candidate: Candidate, start: int
     ) -> tuple[Shape, np.ndarray]:
-        return shape.widened(weights, candidate.width, 0, self._seed + 1000 * start, _REACH)
+        seed = self._seed + 1000 * start
+        return shape.widened(weights, candidate.width, candidate.output_width, seed, _REACH)
 
     def plan(self, short: bool) -> tuple[tuple[int, int], ...]:
         """Return windows and steps of a training that begins with a linear model."""

@@ -61,6 +61,12 @@ def text(study: Study) -> str:
         for name, part in study.beyond.items()
         if part > 0
     ]
+    at_output = ""
+    if model.shape.output_width:
+        at_output = (
+            f", and {model.shape.output_width} at its output, which shows the size of what moves "
+            "and not its sign"
+        )
     return "\n".join(
         [
             f"# {study.output}, driven by {', '.join(study.inputs)}",
@@ -85,8 +91,8 @@ def text(study: Study) -> str:
             "| --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
-            f"The network has {model.states} states and {model.width} neurons, "
-            f"{model.shape.weights} weights; they were chosen among {len(model.choices)} by free "
+            f"The network has {model.states} states and {model.width} neurons{at_output}; in all "
+            f"{model.shape.weights} weights. These were chosen among {len(model.choices)} by free "
             "simulation of pieces of the training data that were left out of the fit. Of white or "
             "independent residuals 99 % of the correlations lie within the bound.",
             "",

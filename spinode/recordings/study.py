@@ -114,6 +114,7 @@ class Study:
             "warnings": self.warnings,
             "states": model.states,
             "width": model.width,
+            "output_width": model.shape.output_width,
             "weights": model.shape.weights,
             "interpolation": model.interpolation,
             "choices": model.choices,

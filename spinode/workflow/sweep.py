@@ -19,7 +19,7 @@ from spinode.errors import InputError, SpinodeError
 from spinode.files import exclusive, replacing, workbook_root
 from spinode.workflow.adaptive import Turns
 from spinode.workflow.grid import Block, Grid
-from spinode.workflow.notebooks import find_notebook
+from spinode.workflow.notebooks import find_notebook, outputs_name
 from spinode.workflow.page import write_page
 from spinode.workflow.points import Plan, Point, points_of, records
 from spinode.workflow.table import table
@@ -101,7 +101,7 @@ def sweep(
     path = find_notebook(str(notebook))
     grid = grid if isinstance(grid, Grid) else Grid(Block(product=grid))
     root = workbook_root()
-    folder = Path(out or root / "sweeps" / profile / path.stem).resolve()
+    folder = Path(out or root / "sweeps" / profile / outputs_name(path)).resolve()
     if (adaptive is None) != (minimize is None):
         raise InputError("an adaptive sweep takes a number of points and a metric to minimize.")
     most = grid.count if adaptive is None else min(adaptive, grid.count)
