@@ -310,8 +310,8 @@ def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:
         run = records.isel(run=number, drop=True)
         variables = [run] if isinstance(run, xr.DataArray) else run.data_vars.values()
         columns = [one.values for one in variables if one.dims == ("time",)]
-        whole = np.all([np.isfinite(column) for column in columns], axis=0)
-        last = np.flatnonzero(whole)
+        known = np.all([np.isfinite(column) for column in columns], axis=0)
+        last = np.flatnonzero(known)
         if last.size:
             runs.append(run.isel(time=slice(0, int(last[-1]) + 1)))
     return runs

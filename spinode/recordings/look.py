@@ -109,8 +109,8 @@ def look(recording: xr.Dataset, *, output: str, inputs: Sequence[str]) -> Look:
 
 def _filled(values: np.ndarray) -> np.ndarray:
     """Return a signal whose missing samples are joined by lines, for spectra only."""
-    whole = np.isfinite(values)
-    return np.interp(np.arange(len(values)), np.flatnonzero(whole), values[whole])
+    known = np.isfinite(values)
+    return np.interp(np.arange(len(values)), np.flatnonzero(known), values[known])
 
 
 def _spectra(
