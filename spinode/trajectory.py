@@ -222,7 +222,7 @@ def alive(dataset: xr.Dataset, until: float | None = None) -> xr.Dataset:
     end = float(dataset.time[-1]) if until is None else until
     if lost is not None and lost <= end:
         raise InputError(
-            f"the trajectory lost a skyrmion at {lost * 1e9:.4g} ns, which makes it no reference "
+            f"the trajectory lost a skyrmion at {lost * 1e9:.4g} ns, so it cannot be a reference "
             f"up to {end * 1e9:.4g} ns: cut it before, drive the device less, or delete its "
             "attribute 'annihilation' to use it all the same."
         )

@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import json
 import os
 import shutil
 import signal
@@ -28,8 +29,17 @@ def published_folder() -> Path | None:
 
 @pytest.fixture(scope="session")
 def paper_data() -> Path:
-    """Folder of the authors' published files."""
-    return published_folder()
+    """Folder of the authors' published files, for what a few of their numbers cannot show."""
+    folder = published_folder()
+    if folder is None:
+        pytest.skip("the authors' files are not here; get them with 'spinode fetch paper'")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published_numbers() -> dict:
+    """Single numbers of the authors' files, so that a clone without these is held to them, too."""
+    return json.loads(Path(__file__).with_name("published_numbers.json").read_text("utf-8"))
 
 
 def chromium() -> str | None:
@@ -40,19 +50,16 @@ def chromium() -> str | None:
 
 
 def pytest_collection_modifyitems(config, items):
-    """Where something that many tests need is missing, one of them is skipped for all."""
-    for fixture, present, reason in (
-        ("paper_data", published_folder(), "the authors' data ('spinode fetch paper')"),
-        ("browser", chromium(), "Chromium and playwright ('.[browser]', SPINODE_CHROMIUM)"),
-    ):
-        needing = [item for item in items if fixture in item.fixturenames]
-        if present or not needing:
-            continue
-        names = ", ".join(sorted({item.originalname for item in needing}))
-        reason = f"{len(needing)} tests need {reason}, which are not here: {names}"
-        needing[0].add_marker(pytest.mark.skip(reason=reason))
-        items[:] = [item for item in items if item not in needing[1:]]
-        config.hook.pytest_deselected(items=needing[1:])
+    """Where there is no browser, one test is skipped for all that need one."""
+    needing = [item for item in items if "browser" in item.fixturenames]
+    if chromium() or not needing:
+        return
+    names = ", ".join(sorted({item.originalname for item in needing}))
+    what = "Chromium and playwright ('.[browser]', SPINODE_CHROMIUM)"
+    reason = f"{len(needing)} tests need {what}, which are not here: {names}"
+    needing[0].add_marker(pytest.mark.skip(reason=reason))
+    items[:] = [item for item in items if item not in needing[1:]]
+    config.hook.pytest_deselected(items=needing[1:])
 
 
 @pytest.fixture(scope="session")

@@ -12,43 +12,23 @@ from spinode.devices.protocols import (
 )
 from spinode.errors import InputError
 
-PUBLISHED = {
-    "1skyrmion_voltage_train/table.txt": ONE_SKYRMION,
-    "1skyrmion_input_PMA_DMI_train/table.txt": PAIR,
-    "1skyrmion_input_PMA_DMI_test/Ku_ext_DMI/table.txt": KU_TEST,
-}
 
-
-def _published_amplitudes(path):
-    lines = [line for line in path.read_text().splitlines() if line.strip() and line[0] != "#"]
-    return 2 * (np.array(lines, dtype=float) - 1) - 1
-
-
-@pytest.mark.parametrize(
-    ("name", "count"),
-    [
-        ("1skyrmion_voltage_train/sequence_amp2.ovf", 600),
-        ("1skyrmion_input_PMA_DMI_train/sequence_amp3.ovf", 6001),
-    ],
-)
-def test_amplitudes_are_the_published_ones(paper_data, name, count):
-    published = _published_amplitudes(paper_data / "Mumax3_simulations" / name)[:count]
+@pytest.mark.parametrize(("name", "count"), [("one_skyrmion", 600), ("pair", 6001)])
+def test_amplitudes_are_the_published_ones(published_numbers, name, count):
+    """At the ends and in the middle of the sequences, which are shifted to lie from 1 to 2."""
     ours = RandomSine(frequency=4e9, periods=count).amplitudes
-    np.testing.assert_allclose(ours, published, rtol=0, atol=1e-15)
+    for index, published in published_numbers["amplitudes"][name].items():
+        assert ours[int(index)] == pytest.approx(2 * (published - 1) - 1, abs=1e-15)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_inputs_agree_with_the_published_table(paper_data, name):
-    protocol = PUBLISHED[name]
-    table = np.loadtxt(paper_data / "Mumax3_simulations" / name)
-    time = table[:, 0] - 1e-9
-    sampled = protocol.drive.sample(time)
-    assert len(protocol.drive.inputs) == table.shape[1] - 4
-    # The table's row at a step still shows the value before it; leave those rows out.
-    inside = np.abs((time + 0.1e-12) % 0.25e-9) > 0.2e-12
-    for column, key in enumerate(protocol.drive.inputs, start=4):
+@pytest.mark.parametrize("protocol", [ONE_SKYRMION, PAIR, KU_TEST], ids=lambda one: one.name)
+def test_inputs_agree_with_the_published_table(published_numbers, protocol):
+    """At rows spread over the whole run, its first nanosecond at rest left out."""
+    time, *columns = np.transpose(published_numbers["rows"][protocol.name])
+    sampled = protocol.drive.sample(time - 1e-9)
+    for name, column in zip(protocol.drive.inputs, columns, strict=True):
         # MuMax3 keeps parameters in single precision.
-        np.testing.assert_allclose(sampled[key][inside], table[inside, column], rtol=4e-7)
+        np.testing.assert_allclose(sampled[name], column, rtol=4e-7)
 
 
 def test_lengths_of_the_runs():

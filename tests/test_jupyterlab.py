@@ -17,6 +17,7 @@ import jupytext
 import pytest
 import requests
 import websocket
+from conftest import published_folder
 from jupyter_server.services.kernels.connection.base import deserialize_binary_message
 
 from spinode.book import listing
@@ -86,6 +87,9 @@ def lab(tmp_path_factory):
     book = tmp_path_factory.mktemp("book")
     for name in ("notebooks", "profiles", "book"):
         shutil.copytree(ROOT / name, book / name)
+    (book / "data").mkdir()
+    if (published := published_folder()) is not None:
+        (book / "data" / "published").symlink_to(published, target_is_directory=True)
     (book / "notebooks" / "00_sine.py").write_text(SHORT)
     listing.write(book)
     own = tmp_path_factory.mktemp("jupyter")
@@ -125,14 +129,6 @@ def lab(tmp_path_factory):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-
-
-@pytest.fixture(scope="module")
-def lab_with_data(lab, paper_data):
-    """The same, with the authors' data."""
-    (lab.book / "data").mkdir()
-    (lab.book / "data" / "published").symlink_to(paper_data, target_is_directory=True)
-    return lab
 
 
 def wait_for(server: subprocess.Popen, runtime: Path, log: Path) -> str:
@@ -270,11 +266,11 @@ def test_the_settings_are_ones_that_jupyterlab_has(lab):
 
 
 @pytest.mark.parametrize("notebook", CHEAP)
-def test_runs_in_the_kernel(lab_with_data, notebook):
-    ran = run_all(lab_with_data, notebook)
+def test_runs_in_the_kernel(lab, notebook):
+    ran = run_all(lab, notebook)
     # By hand: not over the workbook's own results
-    results = lab_with_data.book / "build" / "interactive" / "smoke" / "results"
-    assert not (lab_with_data.book / "results").exists()
+    results = lab.book / "build" / "interactive" / "smoke" / "results"
+    assert not (lab.book / "results").exists()
     if notebook == "sweeps/train_one.py":
         assert json.loads((results / "train_one.json").read_text())["nrmse_trained"] < 1.2
         return
@@ -292,8 +288,8 @@ def test_runs_in_the_kernel(lab_with_data, notebook):
 
 @pytest.mark.long
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
-def test_runs_from_the_top(lab_with_data, notebook):
-    run_all(lab_with_data, notebook)
+def test_runs_from_the_top(lab, notebook):
+    run_all(lab, notebook)
 
 
 # --- in a browser ---------------------------------------------------------------------------

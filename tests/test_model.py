@@ -118,8 +118,33 @@ def test_published_checkpoints(paper_data):
         assert torch.equal(model.f[4].bias, state["ext0.6.bias"])
 
 
-def test_checkpoint_with_the_wrong_inputs(paper_data, tmp_path):
-    path = paper_data / MODELS["pair"].path
+def test_a_checkpoint_of_the_authors_script(tmp_path):
+    """Its three layers under the names that their network has; ``ext1`` is of no use."""
+    layers = {0: (8, 4), 3: (8, 8), 6: (2, 8)}
+    state = {"ext1.0.weight": torch.ones(3, 3)}
+    for number, shape in layers.items():
+        state |= {
+            f"ext0.{number}.weight": torch.randn(shape),
+            f"ext0.{number}.bias": torch.ones(shape[0]),
+        }
+    path = tmp_path / "params.pkl"
+    torch.save({"model_state_dict": state, "loss": 0.1}, path)
+    model = import_checkpoint(path, MZ, (KU,), **TIMES)
+    assert (model.k, model.width) == (2, 8)
+    rates = torch.randn(5, 4)
+    expected = rates
+    for number in layers:
+        expected = expected @ state[f"ext0.{number}.weight"].T + state[f"ext0.{number}.bias"]
+        expected = torch.tanh(expected) if number != 6 else expected
+    found = model.f(rates.to(next(model.parameters()).dtype))
+    torch.testing.assert_close(found, expected.to(found.dtype), rtol=1e-5, atol=1e-6)
+
+
+def test_checkpoint_with_the_wrong_inputs(tmp_path):
+    path = tmp_path / "pair.pkl"
+    state = {f"ext0.{i}.bias": torch.ones(2) for i in (0, 3, 6)}
+    state |= {f"ext0.{i}.weight": torch.ones(2, 6 if i == 0 else 2) for i in (0, 3, 6)}
+    torch.save({"model_state_dict": state}, path)
     with pytest.raises(InputError, match="6 input columns for k = 2"):
         import_checkpoint(path, MZ, (KU,), **TIMES)
     torch.save({"weights": 1}, tmp_path / "other.pkl")

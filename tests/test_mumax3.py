@@ -382,20 +382,13 @@ def test_a_shorter_run_has_fewer_periods():
 def test_sequences_survive_the_ovf_file(tmp_path):
     drive = HeldSequence((0.1, -0.30000000000000004, 1e-9))
     mumax3.write(tmp_path, ONE_SKYRMION.device, drive)
-    read = read_ovf(tmp_path / "sequence_Ku.ovf")
-    np.testing.assert_array_equal(read.values.ravel(), drive.values)
-
-
-def test_published_sequences_are_read(paper_data):
-    folder = paper_data / "Mumax3_simulations"
-    for name, count in (
-        ("1skyrmion_voltage_train/sequence_amp2.ovf", 600),
-        ("1skyrmion_input_PMA_DMI_train/sequence_amp3.ovf", 6600),
-    ):
-        values = read_ovf(folder / name).values.ravel()
-        assert len(values) == count
-        known = RandomSine(frequency=4e9, periods=min(count, 6001)).amplitudes
-        np.testing.assert_allclose(2 * (values[:6001] - 1) - 1, known, atol=1e-15)
+    path = tmp_path / "sequence_Ku.ovf"
+    np.testing.assert_array_equal(read_ovf(path).values.ravel(), drive.values)
+    # A published one has a blank line among its values.
+    text = path.read_text()
+    assert text.count("-0.30000000000000004\n") == 1
+    path.write_text(text.replace("-0.30000000000000004\n", "-0.30000000000000004\n\n"))
+    np.testing.assert_array_equal(read_ovf(path).values.ravel(), drive.values)
 
 
 def test_a_drive_mumax3_cannot_run_is_refused():

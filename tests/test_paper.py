@@ -1,5 +1,6 @@
 """Fetching and verifying the authors' data."""
 
+import hashlib
 import subprocess
 
 import pytest
@@ -17,24 +18,38 @@ def test_registry_lists_everything_once():
     assert sum(file.lfs for file in authors.registry()) == 2
 
 
-def test_fetch_from_a_local_copy_verifies_and_keeps(paper_data, tmp_path):
-    outcomes = authors.fetch(paper_data, tmp_path)
-    assert set(outcomes) <= {"fetched", "missing"}
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A local copy of a repository of two files; of a third it has none."""
+    contents = {"a/table.txt": b"0 1\n", "b/weights.pkl": bytes(range(256)), "b/absent.pkl": b"?"}
+    files = [
+        authors.PublishedFile(path, len(one), f"sha256:{hashlib.sha256(one).hexdigest()}", False)
+        for path, one in contents.items()
+    ]
+    monkeypatch.setattr(authors, "registry", lambda: tuple(files))
+    for path in ("a/table.txt", "b/weights.pkl"):
+        (tmp_path / "copy" / path).parent.mkdir(parents=True)
+        (tmp_path / "copy" / path).write_bytes(contents[path])
+    return tmp_path / "copy"
+
+
+def test_fetch_from_a_local_copy_verifies_and_keeps(copy, tmp_path):
+    outcomes = authors.fetch(copy, tmp_path / "kept")
+    assert [file.path for file in outcomes["fetched"]] == ["a/table.txt", "b/weights.pkl"]
+    assert [file.path for file in outcomes["missing"]] == ["b/absent.pkl"]
     for file in outcomes["fetched"]:
-        assert (tmp_path / file.path).read_bytes() == (paper_data / file.path).read_bytes()
-        assert file.state(tmp_path) == "here"
-    again = authors.fetch(paper_data, tmp_path)
+        assert (tmp_path / "kept" / file.path).read_bytes() == (copy / file.path).read_bytes()
+        assert file.state(tmp_path / "kept") == "here"
+    again = authors.fetch(copy, tmp_path / "kept")
     assert again["here"] == outcomes["fetched"]
 
 
-def test_corrupt_file_is_refused(paper_data, tmp_path):
-    source = tmp_path / "source" / authors.MACKEY_GLASS_SERIES
-    source.parent.mkdir(parents=True)
-    good = (paper_data / authors.MACKEY_GLASS_SERIES).read_bytes()
-    source.write_bytes(good[:-1] + b"0")
-    outcomes = authors.fetch(tmp_path / "source", tmp_path / "kept")
-    assert [file.path for file in outcomes["corrupt"]] == [authors.MACKEY_GLASS_SERIES]
-    assert not (tmp_path / "kept" / authors.MACKEY_GLASS_SERIES).exists()
+def test_corrupt_file_is_refused(copy, tmp_path):
+    path = copy / "b/weights.pkl"
+    path.write_bytes(path.read_bytes()[:-1] + b"0")
+    outcomes = authors.fetch(copy, tmp_path / "kept")
+    assert [file.path for file in outcomes["corrupt"]] == ["b/weights.pkl"]
+    assert not (tmp_path / "kept" / "b/weights.pkl").exists()
 
 
 def test_git_blob_ids_are_git_s_own(tmp_path):

@@ -1,8 +1,10 @@
 """Corpora of spoken digits, time multiplexing, and the authors' recordings."""
 
+import hashlib
 import shutil
 import struct
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,11 +25,19 @@ from spinode.workflow.cli import app
 
 
 @pytest.fixture(scope="module")
-def fsdd_folder(paper_data):
-    for folder in (paper_data.parent / "fsdd", corpora.folder()):
-        if (folder / "recordings").is_dir():
-            return folder
-    pytest.skip("the Free Spoken Digit Dataset is not here: run 'spinode fetch fsdd'")
+def fsdd_folder(tmp_path_factory):
+    """Files as the Free Spoken Digit Dataset has them, of noise, and known by their own hashes."""
+    folder, generator = tmp_path_factory.mktemp("fsdd"), np.random.default_rng(0)
+    (folder / "recordings").mkdir()
+    files = []
+    for file in corpora.registry():
+        sound = np.clip(3000 * generator.normal(size=generator.integers(1000, 9000)), -3e4, 3e4)
+        wavfile.write(folder / file.path, 8000, sound.astype(np.int16))
+        digest = hashlib.sha256((folder / file.path).read_bytes()).hexdigest()
+        files.append(replace(file, size=None, digest=f"sha256:{digest}"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpora, "registry", lambda: tuple(files))
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,9 @@ from spinode.errors import InputError
 from spinode.neural_ode import gradients, training
 from spinode.neural_ode.forecast import forecast
 from spinode.neural_ode.levenberg_marquardt import LevenbergMarquardt
+from spinode.neural_ode.model import SpinODE
 from spinode.neural_ode.stretch import stretch_of
+from spinode.trajectory import Channel
 
 
 def relaxator(seed, samples=500, scale=1.0):
@@ -81,6 +83,7 @@ def test_dates_are_refused():
             r"normalized, voltage has .* no training succeeds at; .* scale = .*e-10",
         ),
         ("voltage", 1e6, r"normalized, voltage has mean .* deviation .*e\+05"),
+        ("voltage", 1e3, "normalized, voltage has mean .* no training succeeds"),
         ("voltage", 0.0, "voltage never changes"),
         ("drive", 1e-6, "normalized, drive has mean .* no training succeeds"),
         ("drive", 1e6, "normalized, drive has mean .* no training succeeds"),
@@ -91,6 +94,21 @@ def test_a_scale_at_which_no_training_succeeds(name, scale, message):
     data[name] = data[name] * scale
     with pytest.raises(InputError, match=message):
         training.fit_delays(duffing_model(), data, **FAST)
+
+
+def test_counts_of_a_converter_train_as_their_volts_do():
+    """Whole numbers lose nothing but their rounding; at a scale of 1 V they are refused."""
+    options = FAST | {"train": (0, 400), "iterations": 200}
+    counts = relaxator(1, scale=1000.0).round().astype(int)
+    errors = []
+    for data in (relaxator(1), counts):
+        largest = float(abs(data.drive).max())
+        output, drive = (Channel(name, "V", scale=largest) for name in ("voltage", "drive"))
+        model = SpinODE(output, (drive,), sample_spacing=SPACING, time_scale=1.0, width=10, k=1)
+        errors.append(float(training.fit_delays(model, data, **options).train_mse[-1]))
+    assert errors[1] == pytest.approx(errors[0], rel=0.02)
+    with pytest.raises(InputError, match=r"no training succeeds at; .* scale = \d+ V"):
+        training.fit_delays(duffing_model(k=1), counts, **options)
 
 
 def test_several_trajectories_are_several_experiments():

@@ -11,7 +11,6 @@ from spinode.devices.protocols import D_TEST, ONE_SKYRMION, surviving
 from spinode.errors import InputError
 from spinode.micromagnetics.ovf import read_ovf
 from spinode.micromagnetics.tables import read_table
-from spinode.paper import authors
 from spinode.reservoir.readout import virtual_nodes
 
 HEADER = "# t (s)\tmx ()\tmy ()\tmz ()\tKu1.region100 (J/m3)\n"
@@ -23,23 +22,27 @@ def table(tmp_path, text):
     return path
 
 
-def test_published_table(paper_data):
-    dataset = read_table(paper_data / authors.ONE_SKYRMION_TABLE)
-    assert dataset.sizes == {"time": 60001}
+def test_a_table_as_mumax3_writes_it(tmp_path):
+    """Three rows as in the published one: time from 1 ns on, and late by the solver's step."""
+    rows = (
+        "1e-09\t-3.7964742e-10\t6.074359e-09\t0.7680944\t800000\n"
+        "1.0025069274732152e-09\t-1.5185897e-09\t3.0371794e-09\t0.76825386\t809894.44\n"
+        "1.0050252379709858e-09\t-3.6066505e-09\t9.111538e-09\t0.7691594\t819794.3\n"
+    )
+    dataset = read_table(table(tmp_path, HEADER + rows))
+    assert dataset.sizes == {"time": 3}
     assert dataset.time.values[0] == 0
-    assert dataset.time.values[-1] == pytest.approx(150e-9, abs=1e-13)
+    assert dataset.time.values[-1] == pytest.approx(5.0252379709858e-12, rel=1e-9)
     assert dataset.mz.values[0] == 0.7680944
-    assert dataset.Ku.values[0] == 8e5
+    assert dataset.Ku.values.tolist() == [8e5, 809894.44, 819794.3]
     assert dataset.Ku.attrs["units"] == "J/m3"
 
 
-def test_published_sequence_is_the_documented_random_numbers(paper_data):
-    runs = paper_data / "Mumax3_simulations"
-    values = read_ovf(runs / "1skyrmion_voltage_train" / "sequence_amp2.ovf").values.ravel()
-    expected = 1 + np.random.RandomState(6).rand(6001)[:600]
-    np.testing.assert_allclose(values, expected, rtol=1e-15)
-    pair = read_ovf(runs / "1skyrmion_input_PMA_DMI_train" / "sequence_amp3.ovf").values.ravel()
-    assert pair.size == 6600  # read past the blank line in the middle of the published file
+def test_published_sequence_is_the_documented_random_numbers(published_numbers):
+    drawn = 1 + np.random.RandomState(6).rand(6001)
+    for sequence in published_numbers["amplitudes"].values():
+        for index, value in sequence.items():
+            assert value == pytest.approx(drawn[int(index)], rel=1e-15)
 
 
 @pytest.mark.parametrize(

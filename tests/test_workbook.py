@@ -14,7 +14,6 @@ import pytest
 from spinode import trajectory
 from spinode.errors import InputError
 from spinode.micromagnetics.ovf import read_ovf
-from spinode.paper import authors
 from spinode.workflow import execution, notebooks, workbook
 from spinode.workflow.profiles import parse_value
 
@@ -76,6 +75,26 @@ def test_run_takes_parameters_from_notebook_profile_and_command_line(book):
     done = spinode("run", str(book / "notebooks" / "01_demo.py"), "--profile", "empty")
     assert done.returncode == 0, done.stderr
     assert json.loads((book / "results" / "empty" / "demo.json").read_text())["count"] == 2
+
+
+def test_a_file_from_elsewhere_leaves_the_workbooks_results_alone(book, tmp_path_factory):
+    """It runs, of whatever name; so does a second of that name, each to a place of its own."""
+    assert spinode("run", "demo").returncode == 0
+    kept = {path: path.read_bytes() for path in book.rglob("*") if path.is_file()}
+    places = set()
+    for number in (5, 6):
+        other = tmp_path_factory.mktemp("other") / "01_demo.py"
+        other.write_text(NOTEBOOK.replace('"count": count', f'"count": {number}'))
+        done = spinode("run", str(other))
+        assert done.returncode == 0, done.stderr
+        assert f"{other} is not one of the workbook's notebooks" in done.stdout
+        (place,) = {path.parent for path in book.rglob("build/**/01_demo.ipynb")} - {
+            book / "build/quick",
+            *places,
+        }
+        places.add(place)
+        assert json.loads((place / "results/demo.json").read_text())["count"] == number
+    assert {path: path.read_bytes() for path in kept} == kept
 
 
 def test_failing_cell_is_shown_and_the_partial_notebook_kept(book):
@@ -213,7 +232,7 @@ def test_command_line_values(text, value):
     assert type(parse_value(text)) is type(value)
 
 
-def test_mumax3_script_goes_out_and_its_table_comes_back(book, paper_data):
+def test_mumax3_script_goes_out_and_its_table_comes_back(book):
     printed = spinode("mx3", "one_skyrmion")
     assert printed.returncode == 0
     assert "SetGridsize(80, 80, 1)" in printed.stdout
@@ -224,8 +243,9 @@ def test_mumax3_script_goes_out_and_its_table_comes_back(book, paper_data):
     assert written.returncode == 0
 
     (book / "run.out").mkdir()
-    lines = (paper_data / authors.ONE_SKYRMION_TABLE).read_text().splitlines(keepends=True)
-    (book / "run.out" / "table.txt").write_text("".join(lines[:101]))
+    header = "# t (s)\tmx ()\tmy ()\tmz ()\tKu1.region100 (J/m3)\n"
+    rows = [f"{1e-9 + n * 2.5e-12}\t0\t0\t{0.77 + 1e-4 * n}\t800000\n" for n in range(100)]
+    (book / "run.out" / "table.txt").write_text(header + "".join(rows))
     done = spinode("import-mumax3", "run.out", "--to", "run.nc")
     assert done.returncode == 0, done.stderr
     assert trajectory.load(book / "run.nc").sizes["time"] == 100

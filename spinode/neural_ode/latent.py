@@ -169,7 +169,7 @@ class LatentODE:
             ]
             return xr.concat(runs, "run", join="outer")
         if band is not None and not 0 < band < 1:
-            raise InputError(f"band must be a part between 0 and 1, not {band!r}.")
+            raise InputError(f"band must be a fraction between 0 and 1, not {band!r}.")
         if not self.weights.any():
             raise InputError("the model has learned nothing yet; fit it first.")
         truth, start = self._first_samples(first_samples, start, start_samples)

@@ -19,8 +19,9 @@ from spinode.neural_ode.stages import StageInputs
 from spinode.trajectory import alive, delay_embed
 
 # Normalized signals outside of these are not learned: the networks' first weights are of order
-# 0.1 (measured on a Duffing oscillator: an NRMSE of about 1 at and beyond each bound).
-_OUTPUT_DEVIATION = (1e-3, 1e3)
+# 0.1 (measured on a Duffing oscillator and a relaxator: at and beyond each bound an NRMSE of 0.8
+# or more after the 2,400 iterations of the default).
+_OUTPUT_DEVIATION = (1e-3, 1e2)
 _LEAST_INPUT_DEVIATION, _LARGEST_INPUT = 1e-4, 1e4
 
 

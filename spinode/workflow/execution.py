@@ -15,7 +15,14 @@ from spinode import provenance
 from spinode.errors import InputError, SpinodeError
 from spinode.files import check_writable, exclusive, workbook_root
 from spinode.workflow.executed import tidy
-from spinode.workflow.notebooks import check_parameters, defaults, find_notebook, read, section
+from spinode.workflow.notebooks import (
+    check_parameters,
+    defaults,
+    find_notebook,
+    outputs_name,
+    read,
+    section,
+)
 from spinode.workflow.profiles import load_profile
 from spinode.workflow.workbook import RUN
 
@@ -62,7 +69,9 @@ def run(
     Returns
     -------
     Path
-        The executed notebook, ``build/<profile>/<name>.ipynb``.
+        The executed notebook, ``build/<profile>/<name>.ipynb``. One that does not lie in the
+        workbook's ``notebooks/`` leaves all its outputs beside it, in a folder of its own under
+        ``build/elsewhere/<profile>``.
 
     Raises
     ------
@@ -85,6 +94,11 @@ def run(
 
     root = workbook_root()
     target = root / "build" / profile / f"{path.stem}.ipynb"
+    environment = {}
+    if outputs_name(path) != path.stem:  # a file from elsewhere, which may have any name
+        own = root / "build" / "elsewhere" / profile / outputs_name(path)
+        print(f"{path} is not one of the workbook's notebooks: its outputs go to {own}")
+        target, environment = own / target.name, {provenance.OUTPUTS: str(own)}
     check_writable(target.parent)
     busy = (
         f"another run of {path.stem} under the profile {profile!r} is going on; wait for its end, "
@@ -98,6 +112,7 @@ def run(
                 parameters,
                 root=root,
                 profile=profile,
+                environment=environment,
                 stdout_file=sys.stdout,
                 stderr_file=sys.stderr,
             )

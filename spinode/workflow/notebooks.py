@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +42,18 @@ def all_notebooks() -> list[Path]:
     folder = workbook_root() / "notebooks"
     texts = (path for path in folder.rglob("*.py") if path.parent.name[0] != ".")
     return sorted(texts, key=lambda path: (path.parent != folder, path))
+
+
+def outputs_name(notebook: Path) -> str:
+    """Return what the outputs of a notebook are called: its name, if it is the workbook's.
+
+    That of a file from elsewhere ends in a fingerprint of its path, so that it cannot be taken for
+    a notebook of the workbook, or for a file of the same name in a third folder.
+    """
+    notebook = notebook.resolve()
+    if notebook.is_relative_to((workbook_root() / "notebooks").resolve()):
+        return notebook.stem
+    return f"{notebook.stem}-{hashlib.sha256(str(notebook).encode()).hexdigest()[:8]}"
 
 
 def section(notebook: Path) -> str:
