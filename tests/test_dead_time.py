@@ -62,6 +62,6 @@ def test_a_model_with_a_dead_time_forecasts_and_is_kept(tmp_path):
     np.testing.assert_array_equal(run.valve, late.valve)
     error = float(np.sqrt(((run.level - late.level)[50:] ** 2).mean()) / late.level.std())
     assert error < 0.15  # the lags are linear, the valve is not
-    # Where it is not, the start is worse than the rest.
+    # Where it is not, the samples that it drove count nothing, and the start is soon forgotten.
     without = model.forecast(late[["valve"]], late)
-    assert float(abs(without.level - run.level)[60:].max()) < 0.02
+    assert float(abs(without.level - run.level)[100:].max()) < 0.02

@@ -199,6 +199,9 @@ class LatentODE:
             first = self.rest(stages[0])
         else:
             truth = truth[: last + 1]
+            unknown = max(self.dead_times, default=0) - ahead  # inputs, from before the start
+            if np.isfinite(truth[unknown:]).any():
+                truth[:unknown] = np.nan
             first = fit_state(
                 self.shape, self.weights, self.step, stages, truth, self.rest(stages[0])
             )
@@ -265,7 +268,8 @@ class LatentODE:
                     f"the initial trajectory begins at {begins:.6g} s, after the start at "
                     f"{start:.6g} s; start later."
                 )
-            values = given[name].values[offset : offset + (count or self.start_samples)]
+            count = count or self.start_samples + max(self.dead_times, default=0)
+            values = given[name].values[offset : offset + count]
         else:
             values = np.atleast_1d(np.asarray(given, float))[:count]
         if values.ndim != 1 or not np.isfinite(values).any():
