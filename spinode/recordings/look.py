@@ -134,7 +134,7 @@ def _spectra(
 
 
 def _doubts(recording, output, inputs, per_cycle, drift, bound) -> list[str]:
-    """Say in sentences what may spoil a model of this recording."""
+    """Return sentences on what may spoil a model of this recording."""
     doubts = []
     missing = int((~np.isfinite(recording[output].values)).sum())
     if missing:
