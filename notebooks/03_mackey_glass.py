@@ -52,6 +52,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib import pyplot as plt
 
+# %%
 from spinode import SpinODE, fit, forecast
 from spinode.analysis import plots
 from spinode.analysis.baselines import reservoirpy_nodes
@@ -447,6 +448,7 @@ def states_of(name, values):
     return twins[name].output.normalize(virtual_nodes(run, "mz", nodes, hold))
 
 
+# %%
 exponents = {}
 for name in DEVICES:
     inputs = [lyapunov_input(name, number) for number in range(lyapunov_inputs)]

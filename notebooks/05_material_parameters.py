@@ -185,14 +185,15 @@ off = {
     (key, name): (rings[key, name] - rings[key, "micromagnetics"])[["bin", "fit"]] / GHZ
     for key, name in responses
 }
-summary = {
-    pair: {
-        f"{rule}_{what}": getattr(abs(found[rule]), function)()
-        for rule in ("bin", "fit")
-        for what, function in (("mean", "mean"), ("largest", "max"))
+summary = {}
+for pair, found in off.items():
+    by_bin, by_fit = abs(found["bin"]), abs(found["fit"])
+    summary[pair] = {
+        "bin_mean": by_bin.mean(),
+        "bin_largest": by_bin.max(),
+        "fit_mean": by_fit.mean(),
+        "fit_largest": by_fit.max(),
     }
-    for pair, found in off.items()
-}
 as_table = pd.DataFrame(summary).T.rename_axis(["test", "network"]).rename(plots.label, level=1)
 display(as_table.style.format("{:.3f} GHz"))
 

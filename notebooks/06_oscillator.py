@@ -158,9 +158,9 @@ recordings = {
 }
 jobs = [("cochlear", k) for k in delays] + [("spectrogram", most)]
 with ThreadPoolExecutor(2) as pool:
-    models, histories = (
-        dict(zip(jobs, some, strict=True)) for some in zip(*pool.map(trained, jobs), strict=True)
-    )
+    results = dict(zip(jobs, pool.map(trained, jobs), strict=True))
+models = {job: model for job, (model, _) in results.items()}
+histories = {job: history for job, (_, history) in results.items()}
 
 # %%
 claim = claimed("oscillator_k2_train_mse")
@@ -345,7 +345,7 @@ for name, setup in bench.items():
 
 
 # %%
-def trembling(name):
+def fluctuations(name):
     """Return how the device and its forecasts deviate from their noise-free answers (V)."""
     model, recorded, level = best[name], recordings[name], input_noise[name]
     played, start = recorded[["drive"]], {"initial": recorded.voltage.values[:most]}
@@ -374,7 +374,7 @@ deviations, responses = {}, {}
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ForecastWarning)
     for name in bench:
-        deviations[name], responses[name] = trembling(name)
+        deviations[name], responses[name] = fluctuations(name)
 
 # %%
 figure = plt.figure(figsize=(10, 8))
@@ -467,7 +467,7 @@ def sentence(name):
     return (
         f"- **{name}**, k = {most}, unheard digits: {', '.join(said)}. Noise {strength[name]} "
         f"V/sqrt(s) (true: {measured['true']}). With noise joined by lines at its input the neural "
-        f"ODE trembles {ratio:.2f} times as much as the device; the neural SDE gives a sample "
+        f"ODE fluctuates {ratio:.2f} times as much as the device; the neural SDE gives a sample "
         f"{gain:+.3f} nats more."
     )
 

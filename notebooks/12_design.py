@@ -46,7 +46,6 @@ lyapunov_points = 12
 seed = 0
 
 # %%
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -126,10 +125,20 @@ def authors(problem, number=0):
     return authors_design(*given, plan.minimum, mask)
 
 
+# %%
 asked = predicting(1000, search_points)
-labels = [f"H = {horizon}" for horizon in horizons]
+targets = [f"h_{horizon}" for horizon in horizons]
+CAPTIONS = {f"h_{horizon}": f"H = {horizon}" for horizon in horizons} | {
+    "trials": "trials",
+    "gradients_from_random": "gradients, from random",
+    "gradients_from_best": "gradients, from the best trial",
+    "bare_input": "bare input",
+    "bare_input_delayed": "bare input and delayed input",
+    "echo_state": "echo-state network",
+    "echo_state_delayed": "echo-state network, delayed input",
+}
 first = by_twin(twin, authors(asked), asked, search_points)
-print("the authors' reservoir, by the twin:", pd.Series(first, labels).round(3).to_dict())
+print("the authors' reservoir, by the twin:", pd.Series(first, targets).round(3).to_dict())
 
 # %% [markdown]
 # ## Search by trials
@@ -200,16 +209,16 @@ losses = {
 }
 curves = {
     "trials": (np.cumsum(spent), np.minimum.accumulate(list(losses.values()))),
-    "gradients, from random": (
+    "gradients_from_random": (
         descents["from_random", 0].seconds,
         np.minimum.accumulate(descents["from_random", 0].losses),
     ),
-    "gradients, from the best trial": (
+    "gradients_from_best": (
         np.sum(spent) + descents["designed", 0].seconds,
         np.minimum.accumulate(descents["designed", 0].losses),
     ),
 }
-until = min(curves["trials"][0][-1], curves["gradients, from random"][0][-1])
+until = min(curves["trials"][0][-1], curves["gradients_from_random"][0][-1])
 equal_time = {
     name: float(loss[np.searchsorted(time, until, side="right") - 1])
     for name, (time, loss) in list(curves.items())[:2]
@@ -239,22 +248,22 @@ def at_the_edge(factor):
     """Return how the twin fares with a design that drives ``factor`` times as hard."""
     harder = driven(descents["designed", 0].design, factor)
     z = asked.standardized[:edge_points]
-    row = {"factor": factor, "excess": np.nan, "twin's error": np.nan}
+    row = {"factor": factor, "excess": np.nan, "twin_error": np.nan}
     try:
         forecast = ask_twin(twin, harder, z)
         row["excess"] = forecast.excess
         path = kept / f"edge_{factor}.nc"
         physics = ask_micromagnetics(twin, device, harder, z, path)
-        row["twin's error"] = nrmse(forecast.states.ravel(), physics.states.ravel())
-        row["what happened"] = "both answered"
+        row["twin_error"] = nrmse(forecast.states.ravel(), physics.states.ravel())
+        row["outcome"] = "both answered"
     except SpinodeError as error:
-        row["what happened"] = str(error).split(";")[0]
+        row["outcome"] = str(error).split(";")[0]
     return row
 
 
 with ThreadPoolExecutor(2) as pool:
     edge = pd.DataFrame(pool.map(at_the_edge, (1.0, 1.5, 2.0, 3.0))).set_index("factor")
-edge.style.format({"excess": "{:.2f}", "twin's error": "{:.3f}"})
+edge.style.format({"excess": "{:.2f}", "twin_error": "{:.3f}"})
 
 # %% [markdown]
 # ## One round of active learning
@@ -344,7 +353,7 @@ def judged(key):
     problem, z = fresh[i], fresh[i].standardized[:verdict_points]
     physics = simulated("verdict", key, design, z)
     if physics is None:
-        return [(name, i, "micromagnetics", np.nan, *np.full(len(labels), np.nan))]
+        return [(name, i, "micromagnetics", np.nan, *np.full(len(targets), np.nan))]
     truth = physics.states
     rows = [(name, i, "micromagnetics", 0.0, *problem.nrmse(truth))]
     for who, model in (("twin_before", twin), ("twin_after", better)):
@@ -358,10 +367,10 @@ def judged(key):
 
 with ThreadPoolExecutor(2) as pool:
     rows = [row for part in pool.map(judged, product(verdict, range(members))) for row in part]
-columns = ["family", "member", "judge", "states_apart", *labels]
+columns = ["family", "member", "judge", "states_apart", *targets]
 scores = pd.DataFrame(rows, columns=columns)
 scores.to_csv(out.results / "design_verdict.csv", index=False)
-means = scores.groupby(["family", "judge"])[["states_apart", *labels]].mean()
+means = scores.groupby(["family", "judge"])[["states_apart", *targets]].mean()
 means.style.format("{:.3f}")
 
 # %% [markdown]
@@ -378,14 +387,15 @@ for problem in fresh:
     x = problem.task.inputs[:verdict_points, None]
     pair = np.column_stack([x, delayed(x[:, 0], delay)])
     for name, states in {
-        "bare input": x,
-        "bare input and delayed input": pair,
-        "echo-state network": network().run(x),
-        "echo-state network, delayed input": network().run(pair),
+        "bare_input": x,
+        "bare_input_delayed": pair,
+        "echo_state": network().run(x),
+        "echo_state_delayed": network().run(pair),
     }.items():
         by_member.setdefault(name, []).append(problem.nrmse(states))
 references = {name: np.mean(values, axis=0) for name, values in by_member.items()}
-pd.DataFrame(references, index=labels).T.style.format("{:.3f}")
+as_table = pd.DataFrame(references, targets).rename(index=CAPTIONS, columns=CAPTIONS)
+as_table.T.style.format("{:.3f}")
 
 # %% [markdown]
 # ## The figure
@@ -397,30 +407,31 @@ judges = {
 }
 
 
-def draw_verdict(ax, label):
+def draw_verdict(ax, target):
     """Draw the errors of every member of every family by micromagnetics and by the twin."""
     for shift, (judge, (who, color, mark)) in enumerate(judges.items()):
         for place, name in enumerate(verdict):
-            chosen = scores[(scores.family == name) & (scores.judge == judge)][label]
+            chosen = scores[(scores.family == name) & (scores.judge == judge)][target]
             where = np.full(len(chosen), place + 0.2 * shift - 0.1)
             said = who if place == 0 else None
             ax.semilogy(where, chosen, mark, color=color, fillstyle="none", label=said)
     for (name, values), dashes in zip(references.items(), (":", "-.", "--", "-"), strict=True):
-        value = values[labels.index(label)]
-        ax.axhline(value, color=LOOKS["drive"].color, linestyle=dashes, linewidth=1, label=name)
+        style = {"color": LOOKS["drive"].color, "linestyle": dashes, "linewidth": 1}
+        ax.axhline(values[targets.index(target)], label=CAPTIONS[name], **style)
     ax.set_xticks(range(len(verdict)), verdict)
-    ax.set(ylabel="NRMSE", title=label, xlim=(-0.5, len(verdict) - 0.5))
+    ax.set(ylabel="NRMSE", title=CAPTIONS[target], xlim=(-0.5, len(verdict) - 0.5))
 
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(13, 3.6))
 looks = zip(curves.items(), ("drive", "k1", "neural_ode"), strict=True)
 for (name, (time, loss)), look in looks:
-    axes[0].plot(time, loss, label=name, color=LOOKS[look].color, linestyle=LOOKS[look].dashes)
+    style = {"color": LOOKS[look].color, "linestyle": LOOKS[look].dashes}
+    axes[0].plot(time, loss, label=CAPTIONS[name], **style)
 axes[0].set(xlabel="time of a core (s)", ylabel="best mean log10 NRMSE", title="searching")
 axes[0].legend()
-for ax, label in zip(axes[1:], labels[:2], strict=False):
-    draw_verdict(ax, label)
+for ax, target in zip(axes[1:], targets[:2], strict=False):
+    draw_verdict(ax, target)
 axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
 plots.save_figure(figure, out.figures / "design.png")
 plt.show()
@@ -560,15 +571,15 @@ def standard_error(values):
     return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
-def column(family, judge, label):
+def column(family, judge, target):
     """Return the scores of a family's members whose skyrmion lived."""
-    return scores[(scores.family == family) & (scores.judge == judge)][label].dropna().to_numpy()
+    return scores[(scores.family == family) & (scores.judge == judge)][target].dropna().to_numpy()
 
 
 def agreement(family, judge):
     """Return the mean distance of twin and micromagnetics in log10 NRMSE."""
     ours, truth = (
-        scores[(scores.family == family) & (scores.judge == who)].set_index("member")[labels]
+        scores[(scores.family == family) & (scores.judge == who)].set_index("member")[targets]
         for who in (judge, "micromagnetics")
     )
     return float((np.log10(ours) - np.log10(truth)).abs().stack().mean())
@@ -577,11 +588,11 @@ def agreement(family, judge):
 # %%
 physical = {
     family: {
-        label: {
-            "mean": float(column(family, "micromagnetics", label).mean()),
-            "error": standard_error(column(family, "micromagnetics", label)),
+        target: {
+            "mean": float(column(family, "micromagnetics", target).mean()),
+            "error": standard_error(column(family, "micromagnetics", target)),
         }
-        for label in labels
+        for target in targets
     }
     for family in verdict
 }
@@ -589,22 +600,13 @@ physical = {
 # %%
 ratios = {
     family: {
-        label: physical[family][label]["mean"] / physical["authors"][label]["mean"]
-        for label in labels
+        target: physical[family][target]["mean"] / physical["authors"][target]["mean"]
+        for target in targets
     }
     for family in verdict
 }
 apart = scores.groupby(["family", "judge"])["states_apart"].mean()
-lost = {family: members - len(column(family, "micromagnetics", labels[0])) for family in verdict}
-
-
-# %%
-def identifiers(value):
-    """Return stored values under names that are identifiers, not captions."""
-    if isinstance(value, dict):
-        names = (re.sub("[^a-z0-9]+", "_", str(name).lower()).strip("_") for name in value)
-        return dict(zip(names, map(identifiers, value.values()), strict=True))
-    return [identifiers(one) for one in value] if isinstance(value, list) else value
+lost = {family: members - len(column(family, "micromagnetics", targets[0])) for family in verdict}
 
 
 # %%
@@ -632,22 +634,26 @@ metrics = {
         for family in verdict
     },
     "references": {
-        name: dict(zip(labels, v.tolist(), strict=True)) for name, v in references.items()
+        name: dict(zip(targets, v.tolist(), strict=True)) for name, v in references.items()
     },
+}
+
+# %%
+metrics |= {
     "edge": edge.reset_index().to_dict("records"),
     "noise_of_measures": amplitude,
     "measures": measures,
     "other_tasks": achieved,
 }
-out.write_metrics("design", identifiers(metrics))
+out.write_metrics("design", metrics)
 
 # %%
-for label in labels:
+for target in targets:
     lines = [
-        f"{family} {physical[family][label]['mean']:.3f} ({ratios[family][label]:.2f} of theirs)"
+        f"{family} {physical[family][target]['mean']:.3f} ({ratios[family][target]:.2f} of theirs)"
         for family in verdict
     ]
-    display(Markdown(f"**{label}**, by micromagnetics: " + ", ".join(lines)))
+    display(Markdown(f"**{CAPTIONS[target]}**, by micromagnetics: " + ", ".join(lines)))
 for family in (name for name, count in lost.items() if count):
     display(
         Markdown(f"**{lost[family]} of {members} {family}** lost the skyrmion and has no error.")

@@ -43,7 +43,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_arrays(path: str | Path, **arrays) -> None:
-    """Write arrays as a ``.npz`` file, whole or not at all.
+    """Write arrays as a ``.npz`` file, completely or not at all.
 
     Raises
     ------

@@ -222,7 +222,7 @@ def alive(dataset: xr.Dataset, until: float | None = None) -> xr.Dataset:
     end = float(dataset.time[-1]) if until is None else until
     if lost is not None and lost <= end:
         raise InputError(
-            f"the trajectory lost a skyrmion at {lost * 1e9:.4g} ns, which makes it no reference "
+            f"the trajectory lost a skyrmion at {lost * 1e9:.4g} ns, so it cannot be a reference "
             f"up to {end * 1e9:.4g} ns: cut it before, drive the device less, or delete its "
             "attribute 'annihilation' to use it all the same."
         )
@@ -310,8 +310,8 @@ def as_list(records: xr.Dataset | Sequence[xr.Dataset]) -> list[xr.Dataset]:
         run = records.isel(run=number, drop=True)
         variables = [run] if isinstance(run, xr.DataArray) else run.data_vars.values()
         columns = [one.values for one in variables if one.dims == ("time",)]
-        whole = np.all([np.isfinite(column) for column in columns], axis=0)
-        last = np.flatnonzero(whole)
+        known = np.all([np.isfinite(column) for column in columns], axis=0)
+        last = np.flatnonzero(known)
         if last.size:
             runs.append(run.isel(time=slice(0, int(last[-1]) + 1)))
     return runs

@@ -56,7 +56,7 @@ SMALL = {
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"region": (0, 1, 1)}, "no square map"),
+        ({"region": (0, 1, 1)}, "do not make a square map"),
         ({"region": (0, 1, 1, 2)}, "of region 2, but there are parameters for 0 to 1"),
         ({"Dind": (3e-3,)}, "1 of Dind"),
         ({"axis": ((0, 0, 1), (0, 0, 0))}, "not all zero"),

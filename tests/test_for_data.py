@@ -136,7 +136,7 @@ def test_what_does_not_go_together_gets_one_sentence(learned):
     delayed = SpinODE.for_data(recording, output="v", inputs="drive", state="delays", k=2)
     with pytest.raises(InputError, match="states is an option for a model with a state of its own"):
         fit(delayed, recording, states="auto")
-    with pytest.raises(InputError, match="a band is known for models with a state of their own"):
+    with pytest.raises(InputError, match="only models with a state of their own have a band"):
         forecast(delayed, recording, initial=recording, band=0.9)
     blank = SpinODE.for_data(recording, output="v", inputs="drive")
     with pytest.raises(InputError, match="has learned nothing yet"):

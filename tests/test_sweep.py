@@ -392,7 +392,7 @@ def test_grid_file(tmp_path):
         ("product: [k]", "a block has 'product' and 'zip'"),
         ("points: [1]", "lists the point 1"),
         ("points: []", r"holds points: \[\]"),
-        ("zip: {a: [1, 2], b: [1]}", "must be as many, not 2 of a, 1 of b"),
+        ("zip: {a: [1, 2], b: [1]}", "must be equally many, not 2 of a, 1 of b"),
         ("{product: {a: [1]}, points: [{a: 1}]}", "gives parameter a twice"),
         ("{", "is not valid YAML"),
     ],

@@ -640,7 +640,7 @@ def test_auto_takes_a_gpu_where_it_gains(monkeypatch, gradient, batch, width, pl
         monkeypatch.setattr(torch.cuda, "device_count", lambda gpus=gpus: gpus)
         where, how = gradients.place("auto", gradient, batch * width**2)
         assert f"{where} {how}" == (place if gpus else f"cpu {gradient or 'fused'}")
-    with pytest.raises(InputError, match="'fused' is the CPU's; with device cuda use 'autograd'"):
+    with pytest.raises(InputError, match="'fused' is for the CPU; with device cuda use 'autograd'"):
         gradients.place("cuda", "fused", batch * width**2)
 
 

@@ -186,7 +186,7 @@ def _html(text: str) -> nbformat.NotebookNode:
 
 
 def _load_style(text: str) -> bool:
-    """Whether an output only brings along a logo or style sheet of HoloViews."""
+    """Whether an output only loads a logo or style sheet of HoloViews."""
     return "<style>" in text and "<table" not in text and "<audio" not in text
 
 

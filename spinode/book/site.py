@@ -65,7 +65,7 @@ def build(root: Path, profile: str, out: Path, say: Callable[[str], None] = prin
     out : Path
         Folder of the site; what an earlier book left there is replaced.
     say : callable
-        Is told what is being done.
+        Called with a line on what is being done.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def _stage(root: Path, profile: str, parts: list[Part], source: Path, work: Path
 
 
 def _mend_links(page: Path, root: Path, source: Path) -> None:
-    """Bring along what a page links to; name the text of a notebook without its ending."""
+    """Copy what a page links to; name the text of a notebook without its ending."""
 
     def mend(match: re.Match) -> str:
         before, target, after = match.groups()
@@ -187,7 +187,7 @@ def _mend_links(page: Path, root: Path, source: Path) -> None:
 
 
 def _give_captions_a_level(pages: Path) -> None:
-    """Say of the captions in the sidebar, headings to a screen reader, which level they have."""
+    """Give the captions in the sidebar, headings to a screen reader, their level."""
     for page in pages.rglob("*.html"):
         text = page.read_text("utf-8")
         mended = text.replace(f"{_CAPTION}>", f'{_CAPTION} aria-level="2">')

@@ -36,7 +36,7 @@ class Design:
     ----------
     static, present, delayed : array, shape (masks, nodes)
         Held value of each node, and its change with the series and with the delayed series, per
-        standard deviation. With several masks, the device hears the series once through each, and
+        standard deviation. With several masks, the device gets the series once through each, and
         all its answers are read out together.
     delay : int
         Points between the series and the delayed one.

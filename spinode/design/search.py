@@ -260,7 +260,7 @@ def _open(optuna, path: Path, identity: str, seed: int):
             f"{path} holds a study of another design space or question (its {differ} differ): "
             "name another file, or delete it."
         )
-    # A search that goes on shall not propose what it began with once more.
+    # A resumed search must not propose again what it began with.
     study.sampler = optuna.samplers.TPESampler(
         seed=seed + len(study.trials), multivariate=True, group=False, constant_liar=True
     )

@@ -110,7 +110,7 @@ class GrainMap:
         if not 1e-10 <= self.cell <= 1e-7:
             raise InputError(f"GrainMap: cell {self.cell!r} must lie between 1e-10 and 1e-7 m.")
         if not self.region or self.cells**2 != len(self.region):
-            raise InputError(f"GrainMap: {len(self.region)} cells make no square map.")
+            raise InputError(f"GrainMap: {len(self.region)} cells do not make a square map.")
         if not 0 <= min(self.region) <= max(self.region) < count:
             raise InputError(
                 f"GrainMap: a cell is of region {max(self.region)}, but there are parameters for "

@@ -5,9 +5,9 @@ amplitude c of the Slavin-Tiberkevich model obeys
 
     dc/dt = -Gamma_0 [(1 + Q1 p + Q2 p^2 + Q3 p^3) - zeta (1 - p)] c + noise,    p = |c|^2,
 
-with zeta the current over its threshold (the supercriticality). The nonlinear frequency shift
-turns c and leaves |c| alone, so it is left out. What comes out is the voltage
-``gain * (|c| - |c| at rest)``, one sample every 100 ns.
+with zeta the current over its threshold (the supercriticality). The nonlinear frequency shift turns
+c and leaves |c| alone, so it is left out. The output is the voltage ``gain * (|c| - |c| at rest)``,
+one sample every 100 ns.
 
 References
 ----------

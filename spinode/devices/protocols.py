@@ -1,7 +1,7 @@
 """The simulations of Chen et al., Nat. Commun. 13, 1016 (2022).
 
-Each is a device and its drive, with how a neural ODE learns from it and how it serves as a
-reservoir where the paper does so.
+Each is a device and its drive, with how a neural ODE learns from it and, where the paper does so,
+how it serves as a reservoir.
 
 >>> from spinode.devices.protocols import ONE_SKYRMION
 >>> ONE_SKYRMION.device.cells, ONE_SKYRMION.drive.duration

@@ -241,7 +241,7 @@ def window_rows(w1, wf, wo, co, step, first, stages, truth, weights, rows):
                     if h > 0:
                         jac[i, r, s] += dot(through[0], w1[s])
         advance(x, step, slopes)
-        # What a slope of each stage moves the end of the step by.
+        # How far the slope at each stage moves the end of the step.
         for r in range(n):
             for s in range(n):
                 adjoint[3, r, s] = step / 8 * (r == s)

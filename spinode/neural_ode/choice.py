@@ -23,7 +23,7 @@ from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
 from spinode.provenance import code_version
 
-# Of the code that is at work: a file may be edited while a notebook has it loaded.
+# Of the code that is loaded: a file may be edited while a notebook runs.
 _CODE = code_version(f"import {__name__}")
 _MOST_STATES, _WIDTHS = 10, (8, 16, 32)
 _RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)

@@ -86,20 +86,7 @@ def _samples_per_period(windows) -> float:
 
 
 def _delays(windows) -> int:
-    fitted = [one.cut(0, int(0.8 * len(one))) for one in windows]
-    orders = range(1, _MOST_DELAYS + 1)
-    errors = []
-    for a, b, offset in linear.arx(fitted, orders):
-        error = 0.0
-        for one in windows:
-            driven = one.stages[::3]
-            feed = sum(signal.lfilter(b[:, i], [1.0], driven[:, i]) for i in range(b.shape[1]))
-            with np.errstate(all="ignore"):
-                run = signal.lfilter([1.0], np.append(1.0, -a), feed + offset)
-                last = slice(int(0.8 * len(one)), None)
-                error += float(np.sum(one.counts[last] * (run - one.truth)[last] ** 2))
-        errors.append(error if np.isfinite(error) else np.inf)
-    errors = np.sqrt(errors)
+    errors = linear.simulation_errors(windows, range(1, _MOST_DELAYS + 1))
     if not np.isfinite(errors).any():
         return 2
     return int(np.flatnonzero(errors <= _BETTER * errors.min())[0]) + 1

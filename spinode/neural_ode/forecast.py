@@ -119,7 +119,7 @@ def forecast(
         )
     if band is not None:
         raise InputError(
-            "a band is known for models with a state of their own only, not for delayed outputs."
+            "only models with a state of their own have a band, not those of delayed outputs."
         )
     begun = [
         _first_samples(model, *one, start, start_samples)

@@ -47,7 +47,7 @@ def place(device: str, gradient: str | None, work: int) -> tuple[torch.device, s
     if gradient is None:
         gradient = "fused" if where.type == "cpu" else "autograd"
     if gradient == "fused" and where.type != "cpu":
-        raise InputError(f"gradient 'fused' is the CPU's; with device {device} use 'autograd'.")
+        raise InputError(f"gradient 'fused' is for the CPU; with device {device} use 'autograd'.")
     return where, gradient
 
 

@@ -8,6 +8,7 @@ to a latent Spin-Neural ODE (`latent`), its size and ridge chosen on held-out pi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from spinode.errors import InputError
 from spinode.neural_ode import for_data
 from spinode.neural_ode import records as recordings
 from spinode.neural_ode.choice import Choice
+from spinode.neural_ode.dead_time import dead_times
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.measured import in_units_of
 from spinode.neural_ode.pilots import Candidate
@@ -217,6 +219,8 @@ def _search(
         if interpolation == "auto"
         else interpolation,
     )
+    plain = [recordings.window(model, one, "held") for one in records]
+    model = replace(model, dead_times=dead_times(plain))
     choice = Choice(
         lambda how: [recordings.window(model, one, how) for one in records],
         wanted,

@@ -13,7 +13,7 @@ from spinode.neural_ode.state_space import Shape
 _STEPS = 50
 # The pull to the guess, in samples a state: it decides only what the samples leave open.
 _PULL = 1e-4
-#: How many first samples a start is fitted to, unless something else is said.
+#: How many first samples a start is fitted to by default.
 START_SAMPLES = 50
 # Samples of rest before a forecast that knows nothing of its start.
 REST = 5000

@@ -14,6 +14,7 @@ from scipy.stats import norm
 from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.neural_ode import _sensitivities, model_file
+from spinode.neural_ode.dead_time import delayed_stages
 from spinode.neural_ode.initial_state import REST, START_SAMPLES, fit_state
 from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.stages import StageInputs
@@ -22,7 +23,7 @@ from spinode.neural_ode.trained_range import ForecastWarning, warn_of_untrained
 from spinode.trajectory import Channel, label
 
 #: What its files call themselves.
-FORMAT = "spinode latent model 1"
+FORMAT = "spinode latent model 2"
 
 
 @dataclass
@@ -47,6 +48,8 @@ class LatentODE:
         How inputs are interpolated, in training and by default in forecasts.
     start_samples : int
         Samples that a start is fitted to by default.
+    dead_times : tuple of int
+        Samples by which each input reaches the device late; empty for none.
     trained_range : dict of str to (float, float)
         Smallest and largest value (SI) of output and inputs in the training data.
     noise : float
@@ -65,6 +68,7 @@ class LatentODE:
     weights: np.ndarray
     interpolation: str = "linear"
     start_samples: int = START_SAMPLES
+    dead_times: tuple[int, ...] = ()
     trained_range: dict = field(default_factory=dict)
     noise: float = 0.0
     covariance: np.ndarray | None = None
@@ -95,6 +99,16 @@ class LatentODE:
         columns = [channel.normalize(values[..., i]) for i, channel in enumerate(self.inputs)]
         return np.stack(columns, axis=-1)
 
+    def stages(self, driven: np.ndarray) -> np.ndarray:
+        """Return what drives the state at every third of a sample, from inputs in SI units.
+
+        Normalized and late by the dead times; an input is held before its first value.
+        """
+        stages = self.normalize_inputs(driven)
+        if any(self.dead_times):
+            stages = delayed_stages(stages, self.dead_times)
+        return np.ascontiguousarray(stages)
+
     def forecast(
         self,
         inputs: Drive | xr.Dataset | Sequence[Drive | xr.Dataset],
@@ -112,7 +126,8 @@ class LatentODE:
         Parameters
         ----------
         inputs : Drive, Dataset, or sequence of them
-            What drives the device.
+            What drives the device. With dead times, inputs from before the start are used where
+            they are given; else the first ones are taken to have been there before.
         first_samples : Dataset, array, or sequence of them, optional
             The first samples of the output (SI), any number of them, NaN where missing: the state
             to start from is fitted to them. Of a Dataset the first `start_samples` samples. Left
@@ -154,7 +169,7 @@ class LatentODE:
             ]
             return xr.concat(runs, "run", join="outer")
         if band is not None and not 0 < band < 1:
-            raise InputError(f"band must be a part between 0 and 1, not {band!r}.")
+            raise InputError(f"band must be a fraction between 0 and 1, not {band!r}.")
         if not self.weights.any():
             raise InputError("the model has learned nothing yet; fit it first.")
         truth, start = self._first_samples(first_samples, start, start_samples)
@@ -174,12 +189,19 @@ class LatentODE:
                     f"the inputs last {source.samples * self.sample_spacing:.6g} s but the "
                     f"forecast {duration:.6g} s; give longer inputs or a shorter duration."
                 )
-        driven = source.between(0, last)
-        stages = np.ascontiguousarray(self.normalize_inputs(driven))
+        begins = float(inputs.time[0]) if sampled else 0.0
+        known = int((start - begins) / self.sample_spacing + 1e-6)
+        ahead = min(max(self.dead_times, default=0), known)
+        driven = source.between(-ahead, last)
+        stages = self.stages(driven)[3 * ahead :]
+        driven = driven[3 * ahead :]
         if truth is None:
             first = self.rest(stages[0])
         else:
             truth = truth[: last + 1]
+            unknown = max(self.dead_times, default=0) - ahead  # inputs, from before the start
+            if np.isfinite(truth[unknown:]).any():
+                truth[:unknown] = np.nan
             first = fit_state(
                 self.shape, self.weights, self.step, stages, truth, self.rest(stages[0])
             )
@@ -246,7 +268,8 @@ class LatentODE:
                     f"the initial trajectory begins at {begins:.6g} s, after the start at "
                     f"{start:.6g} s; start later."
                 )
-            values = given[name].values[offset : offset + (count or self.start_samples)]
+            count = count or self.start_samples + max(self.dead_times, default=0)
+            values = given[name].values[offset : offset + count]
         else:
             values = np.atleast_1d(np.asarray(given, float))[:count]
         if values.ndim != 1 or not np.isfinite(values).any():
@@ -300,6 +323,7 @@ class LatentODE:
             )
         except (KeyError, TypeError):
             raise InputError(f"{path} is damaged; train the model again.") from None
+        model.dead_times = tuple(model.dead_times)
         model.trained_range = {name: tuple(span) for name, span in model.trained_range.items()}
         return model
 
@@ -309,6 +333,7 @@ _PLAIN = (
     "time_scale",
     "interpolation",
     "start_samples",
+    "dead_times",
     "trained_range",
     "noise",
     "choices",

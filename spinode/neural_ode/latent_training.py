@@ -16,7 +16,7 @@ from spinode.neural_ode.variable_projection import VariableProjection, Window, t
 _FLAT_STEPS, _FLAT = 4, 2e-4
 # ... or when so many steps brought nothing on the held-out pieces.
 _PATIENCE = 15
-# How much of the ridge what goes into the neurons gets.
+# The part of the ridge that applies to what goes into the neurons.
 _INNER = 0.1
 #: (samples in a window, steps)
 Plan = Sequence[tuple[int, int]]

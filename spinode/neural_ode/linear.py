@@ -15,6 +15,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.linalg import expm, lstsq
+from scipy.signal import lfilter
 
 from spinode.neural_ode.state_space import Shape, simulate
 from spinode.neural_ode.variable_projection import Window
@@ -66,6 +67,26 @@ def arx(
         theta = lstsq(gram[np.ix_(kept, kept)], right[kept])[0]
         models.append((theta[:order], theta[order:-1].reshape(order + 1, inputs), theta[-1]))
     return models
+
+
+def simulation_errors(records: Sequence[Window], orders: Sequence[int]) -> np.ndarray:
+    """Return the root mean square error of ARX models that simulate the last fifth of the records.
+
+    They are fitted to the first four fifths. Infinite where a model is unstable.
+    """
+    errors = []
+    for a, b, offset in arx([one.cut(0, int(0.8 * len(one))) for one in records], orders):
+        error, count = 0.0, 0.0
+        for one in records:
+            driven = one.stages[::3]
+            feed = sum(lfilter(b[:, i], [1.0], driven[:, i]) for i in range(b.shape[1]))
+            with np.errstate(all="ignore"):
+                run = lfilter([1.0], np.append(1.0, -a), feed + offset)
+                last = slice(int(0.8 * len(one)), None)
+                error += float(np.sum(one.counts[last] * (run - one.truth)[last] ** 2))
+                count += float(one.counts[last].sum())
+        errors.append(np.sqrt(error / max(count, 1.0)) if np.isfinite(error) else np.inf)
+    return np.array(errors)
 
 
 def impulse_response(a: np.ndarray, b: np.ndarray, length: int) -> np.ndarray:

@@ -116,9 +116,10 @@ def window(model, record: xr.Dataset, interpolation: str) -> Window:
     record = in_units_of(model, record, unnamed=model.output.name)
     source = StageInputs(model, record, start=float(record.time[0]), interpolation=interpolation)
     samples = record.sizes["time"]
-    stages = np.ascontiguousarray(model.normalize_inputs(source.between(0, samples - 1)))
+    stages = model.stages(source.between(0, samples - 1))
     truth = model.output.normalize(record[model.output.name].values.astype(float))
     counts = np.isfinite(truth).astype(float)
+    counts[: max(model.dead_times, default=0)] = 0.0  # what drove them is not known
     return Window(stages, np.where(counts > 0, truth, 0.0), counts)
 
 

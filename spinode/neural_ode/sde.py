@@ -201,7 +201,7 @@ def _log_density(value, mean, log_deviation):
 
 
 def one_step_densities(sde: NeuralSDE, trajectory: xr.Dataset) -> xr.Dataset:
-    """Say what the model expects of every sample of a recording, given the k before it.
+    """Return what the model expects of every sample of a recording, given the k before it.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def sample_path(
     initial: np.ndarray,
     seed: int | None = 0,
 ) -> xr.Dataset:
-    """Let the model answer to given inputs, noise included.
+    """Simulate the model's answer to given inputs, noise included.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-# An input may leave its trained range by this part of its width without a word.
+# An input may leave its trained range by this part of its width without a warning.
 _INPUT_MARGIN = 0.02
 
 

@@ -25,7 +25,7 @@ from spinode.neural_ode.stretch import check_scales, fingerprint, stretch_of
 from spinode.provenance import code_version
 from spinode.trajectory import as_list
 
-# Of the code that is at work: a file may be edited while a notebook has it loaded.
+# Of the code that is loaded: a file may be edited while a notebook runs.
 _CODE = code_version(f"import {__name__}")
 
 #: First sample of a stretch, and the one after its last.
@@ -113,7 +113,7 @@ def fit_delays(
     gradient : {"fused", "autograd", "adjoint"}, optional
         Back-propagation through the solver, by compiled loops in float32 or by PyTorch in the
         model's own precision; or torchdiffeq's adjoint method, as in the paper. By default
-        ``fused``, which is the CPU's, and ``autograd`` on a GPU.
+        ``fused`` on a CPU, and ``autograd`` on a GPU.
     device : str
         Where Adam's gradient is computed. ``auto`` is CUDA where there is one, unless the batch
         and the network are so small that a CPU is faster.

@@ -109,8 +109,8 @@ def look(recording: xr.Dataset, *, output: str, inputs: Sequence[str]) -> Look:
 
 def _filled(values: np.ndarray) -> np.ndarray:
     """Return a signal whose missing samples are joined by lines, for spectra only."""
-    whole = np.isfinite(values)
-    return np.interp(np.arange(len(values)), np.flatnonzero(whole), values[whole])
+    known = np.isfinite(values)
+    return np.interp(np.arange(len(values)), np.flatnonzero(known), values[known])
 
 
 def _spectra(
@@ -134,7 +134,7 @@ def _spectra(
 
 
 def _doubts(recording, output, inputs, per_cycle, drift, bound) -> list[str]:
-    """Say in sentences what may spoil a model of this recording."""
+    """Return sentences on what may spoil a model of this recording."""
     doubts = []
     missing = int((~np.isfinite(recording[output].values)).sum())
     if missing:

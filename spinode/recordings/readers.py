@@ -259,9 +259,9 @@ def _even(
     for column in columns:
         values = data[column]
         if jitter > _EVEN:
-            whole = np.isfinite(values)
-            moved = np.interp(grid, (time - time[0])[whole], values[whole])
-            moved[~whole] = np.nan
+            known = np.isfinite(values)
+            moved = np.interp(grid, (time - time[0])[known], values[known])
+            moved[~known] = np.nan
             values = moved
         kept[column] = values
     return grid, kept

@@ -76,8 +76,8 @@ def residual_test(residuals: np.ndarray, inputs: np.ndarray, longest: int = 50) 
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
-    whole = np.isfinite(values)
-    scale = values[whole].std()
+    known = np.isfinite(values)
+    scale = values[known].std()
     if not scale > 0:
         raise InputError("what is left over, or an input, never changes: there is nothing to test.")
-    return np.where(whole, (values - values[whole].mean()) / scale, 0.0)
+    return np.where(known, (values - values[known].mean()) / scale, 0.0)

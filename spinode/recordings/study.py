@@ -1,4 +1,4 @@
-"""Learn a device from recordings, and say how well: a linear model and a network, side by side."""
+"""Learn a device from recordings, and measure how well: a linear model beside a network."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def learn(
     seed : int
         Random seed of the training.
     checkpoint : path, optional
-        Where an interrupted training goes on.
+        File from which an interrupted training resumes.
     progress : bool
         Show progress bars.
 

@@ -1,7 +1,7 @@
 """What a reservoir can do, whatever the task: capacities and rank of its states.
 
 All take the states that a reservoir went through, one row a point, and the random input that drove
-it. None needs a readout to be trained: the best one is a projection.
+it. No readout has to be trained: the best one is a projection.
 
 References
 ----------
@@ -187,7 +187,7 @@ def _directions(states: np.ndarray) -> np.ndarray:
 def _capacities(directions: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return the part of each target's variance that the best linear readout explains.
 
-    What the states know nothing of still gets rank / points on average, as chi-squared with
+    What the states hold nothing of still gets rank / points on average, as chi-squared with
     ``rank`` degrees of freedom; like Dambre et al., twice its 1e-4 quantile counts as nothing.
     """
     centred = targets - targets.mean(axis=0)

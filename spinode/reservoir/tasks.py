@@ -11,6 +11,7 @@ from scipy.integrate import solve_ivp
 from spinode.errors import InputError
 
 _TAU = 17.0
+_TRANSIENT = 1000.0  # units of time that a series needs to forget how it began
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,6 @@ def mackey_glass_series(
     points: int,
     history: Callable[[np.ndarray], np.ndarray] | None = None,
     seed: int = 0,
-    washout: float = 1000.0,
 ) -> np.ndarray:
     """Integrate ``dx/dt = 0.2 x(t - 17) / (1 + x(t - 17)^10) - 0.1 x`` by the method of steps.
 
@@ -51,15 +51,13 @@ def mackey_glass_series(
         Samples to return, one a unit of time.
     history : callable, optional
         x(t) for -17 <= t <= 0. By default a constant drawn from [1.1, 1.3] with ``seed``, of
-        whose transient the first ``washout`` units of time are dropped.
+        whose transient the first 1000 units of time are dropped.
     seed : int
-    washout : float
-        Time to drop (not with ``history``).
 
     Returns
     -------
     array, shape (points,)
-        x(0), x(1), ... after the washout.
+        x(0), x(1), ..., counted from the end of what is dropped.
 
     References
     ----------
@@ -70,7 +68,7 @@ def mackey_glass_series(
     start = 0.0
     if history is None:
         constant = np.random.default_rng(seed).uniform(1.1, 1.3)
-        start = washout
+        start = _TRANSIENT
 
         def history(time):
             return np.full_like(time, constant, dtype=float)

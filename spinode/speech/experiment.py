@@ -25,7 +25,7 @@ _TRAINED_DIGITS = 9  # the digits 0 to 8 of the first speaker's first utterance
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What is played to a device, and what answers.
+    """What is played to a device, and its answers.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Experiment:
 
     @property
     def source(self) -> str:
-        """What answers, in words."""
+        """The device that answers, in words."""
         if self.device is None:
             return "recordings of the real oscillator, published by the authors"
         return "embedded stochastic oscillator, simulated"

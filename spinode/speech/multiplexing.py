@@ -33,7 +33,7 @@ NODE_TIME = 100e-9
 #: Standard deviation of the drive over a whole corpus (V): the range of the real oscillator.
 DRIVE_SPREAD = 0.08
 #: Where the drive is cut off (V), as by a generator's range: rare peaks beyond five standard
-#: deviations, of which the spectrogram has some, would leave what the device was ever seen to do.
+#: deviations, of which the spectrogram has some, would go beyond anything recorded of the device.
 DRIVE_LIMIT = 0.4
 # Recordings whose forecasts share matrix products.
 _TOGETHER = 64

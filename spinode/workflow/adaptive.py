@@ -1,9 +1,9 @@
 """A search among the points of a grid: which to compute next, from what the others gave.
 
 The grid's best point is found without all of its points. The tree-structured Parzen estimator
-(Bergstra et al., NeurIPS 24, 2546 (2011)), as Optuna has it, looks at the finished points and
-suggests values; the nearest point of the grid that was not taken yet is computed. Nothing is kept
-but the points themselves: a search that was killed is made again from their folders.
+(Bergstra et al., NeurIPS 24, 2546 (2011)), in Optuna's implementation, looks at the finished points
+and suggests values; the nearest point of the grid that was not taken yet is computed. Nothing is
+kept but the points themselves: a search that was killed is rebuilt from their folders.
 """
 
 from __future__ import annotations

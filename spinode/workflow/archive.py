@@ -58,7 +58,7 @@ def archive(profile: str, target: str | Path) -> Path:
     profile : str
         Name of a file of ``profiles/``.
     target : path
-        The ``.zip`` to write, whole or not at all.
+        The ``.zip`` to write, completely or not at all.
 
     Raises
     ------

@@ -61,7 +61,7 @@ def list_(notebook: str | None, profile: str) -> None:
 def run(notebook: str, profile: str, parameters: tuple[tuple[str, str], ...]) -> None:
     """Execute NOTEBOOK, such as 02_training.
 
-    It is left, run, under build/<profile>/.
+    The executed notebook is left under build/<profile>/.
     """
     from spinode.workflow import execution, notebooks
     from spinode.workflow.profiles import parse_value
@@ -101,7 +101,7 @@ def sweep(
 ) -> None:
     """Execute NOTEBOOK over a grid of parameters, on Dask.
 
-    The same command goes on where an earlier one ended.
+    The same command continues where an earlier one ended.
     """
     from spinode.workflow import grid, notebooks
     from spinode.workflow.sweep import sweep as run_sweep
@@ -130,7 +130,7 @@ def sweep(
 def table(folder: Path, columns: str | None, sort: str | None, over: str | None, csv: bool) -> None:
     """Print what came out of the sweep in FOLDER.
 
-    A line a point: its parameters, as far as they differ, and its metrics.
+    One line for each point: the parameters that differ, and the metrics.
     """
     from spinode.workflow import table as tables
 
@@ -141,7 +141,7 @@ def table(folder: Path, columns: str | None, sort: str | None, over: str | None,
 
 def main() -> None:
     """Run the command; every expected failure is one sentence on standard error."""
-    # Python's word on what a notebook's client was about to await when Ctrl-C came.
+    # What Python says of coroutines that a notebook's client was still to await at Ctrl-C.
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     try:
         app(standalone_mode=False)

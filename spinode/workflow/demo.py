@@ -126,7 +126,7 @@ def _draw(truth: xr.Dataset, ahead: xr.Dataset, error: float, path: Path) -> Pat
             ylabel="$K_u$ (MJ/m$^3$)", title="a skyrmion, driven by a masked chaotic series"
         )
         axes[0].margins(x=0)
-        axes[2].set_title(f"its last nanosecond; NRMSE of the whole {error:.1%}")
+        axes[2].set_title(f"its last nanosecond; NRMSE over the whole run {error:.1%}")
         axes[2].legend(loc="upper left", bbox_to_anchor=(1, 1))
         with replacing(path) as partial:
             figure.savefig(partial, format="png", dpi=150)

@@ -31,7 +31,7 @@ def tidy(target: Path, record: Mapping[str, Any]) -> None:
     """Join what the cells of an executed notebook printed, lighten its plots, and sign it.
 
     Of a progress bar one line is left, not thousands. The signature lets JupyterLab show the plots
-    at once. In linear time; nbclient's own way of joining takes a quadratic one over long lines.
+    at once. In linear time; nbclient's own way of joining takes quadratic time over long lines.
 
     Parameters
     ----------

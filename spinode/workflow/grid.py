@@ -42,7 +42,7 @@ class Block:
         lengths = {name: len(values) for name, values in self.zip.items()}
         if len(set(lengths.values())) > 1:
             counts = ", ".join(f"{count} of {name}" for name, count in lengths.items())
-            raise InputError(f"values that go side by side must be as many, not {counts}.")
+            raise InputError(f"values that go side by side must be equally many, not {counts}.")
         names = [set(self.product), set(self.zip), set().union(*self.points)]
         for one, other in itertools.combinations(names, 2):
             if twice := one & other:
@@ -134,7 +134,7 @@ def _split(text: str) -> list[str]:
     for one in text:
         if quote:
             quote = "" if one == quote else quote
-        elif one in "'\"" and not parts[-1].strip(" [{,"):  # an apostrophe in a word is none
+        elif one in "'\"" and not parts[-1].strip(" [{,"):  # not an apostrophe within a word
             quote = one
         else:
             depth += (one in "[{") - (one in "]}")

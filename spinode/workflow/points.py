@@ -1,4 +1,4 @@
-"""The points of a sweep as they lie on the disk: a folder each, whole or not at all.
+"""The points of a sweep as they lie on the disk: a folder each, complete or not there.
 
 A point works in a scratch folder that becomes its own in one step, once all of it is there. So
 nothing that ends a worker, the scheduler or the driver can leave half a point.

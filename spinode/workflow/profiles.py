@@ -86,7 +86,7 @@ def parse_value(text: str, like: Any = None) -> Any:
 
 
 def _ends_in_comment(text: str, value: Any) -> bool:
-    """Whether YAML took the end of a text for a comment: then what is added to it is none, too."""
+    """Whether YAML took the end of a text for a comment: then so is what is added to it."""
     from ruamel.yaml import YAMLError
 
     try:

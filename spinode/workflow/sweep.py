@@ -1,6 +1,6 @@
 """Sweeps: one notebook over a grid of parameters, on Dask.
 
-Every point is an execution of its own, in a folder of its own; whatever is done stays done.
+Every point is executed on its own, in a folder of its own; whatever is done stays done.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def sweep(
 
 
 def _refuse(count: int, folder: Path) -> None:
-    """Ask for a confirmation of a large grid, with an estimate of the time it takes."""
+    """Refuse a large grid, with an estimate of the time it takes."""
     spent = [record["seconds"] for record in records(folder).values()]
     if spent:
         seconds, basis = sum(spent) / len(spent), "as in this folder"
@@ -164,7 +164,7 @@ def _cluster(workers: int | None, scheduler: str | None):
         if workers:
             raise InputError("give a number of workers or a scheduler, not both.")
         try:
-            # Of what is not an address a client makes a traceback at exit.
+            # Given something that is not an address, a client leaves a traceback at exit.
             resolve_address(scheduler)
             # A client that fails to connect would otherwise stay the default one of the process.
             client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
@@ -241,7 +241,7 @@ class _Progress:
         return self.client.submit(compute, self.plan, point, pure=False, key=name)
 
     def settle(self, future, point: Point) -> None:
-        """Take in the end of a point."""
+        """Count a point that has ended; raise what ends the sweep."""
         from distributed import KilledWorker
 
         error = future.exception()

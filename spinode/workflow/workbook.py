@@ -53,8 +53,8 @@ class Outputs:
     def input(self, name: str) -> Path:
         """Return where another notebook has left ``name``: numbers in its results, else its data.
 
-        What was left beside this notebook's own outputs comes first. A sweep runs its points anew
-        once that file has changed.
+        What was left beside this notebook's own outputs comes first. A sweep computes its points
+        again once that file has changed.
 
         Parameters
         ----------
@@ -95,10 +95,10 @@ class Outputs:
 
 
 def check_inputs(notebook: Path, profile: str) -> None:
-    """See that what a notebook asks for whatever its parameters is there.
+    """Check that the inputs that a notebook needs in any case are there.
 
     These are the plain names that it gives to `Outputs.input` at the top of a cell, not under a
-    condition; others show when they are asked for.
+    condition; others are only noticed when they are asked for.
 
     Raises
     ------
