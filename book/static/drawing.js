@@ -6,7 +6,7 @@ window.SpinDrawing = (function () {
     key: document.body.dataset.theme + matchMedia("(prefers-color-scheme: dark)").matches,
     text: style("--color-foreground-primary") || "#222", faint: style("--color-foreground-muted") || "#777",
     grid: style("--color-background-border") || "#ddd", output: style("--color-brand-primary") || "#00598f",
-    recorded: "#d55e00", band: "rgba(0, 158, 115, .13)",
+    recorded: "#d55e00", band: "rgba(0, 158, 115, .18)",
   });
 
   function fit(canvas) {
