@@ -209,3 +209,16 @@ def test_the_list_of_notebooks_is_that_of_the_notebooks(tmp_path):
     links = re.findall(r"\]\(([^)]+)\)", listed) + re.findall(r'src="([^"]+)"', listed)
     assert len(links) > 20
     assert all((ROOT / "notebooks" / link).exists() for link in links)
+
+
+def test_no_docstring_holds_bars_that_the_reference_takes_for_a_substitution():
+    """``|c|`` outside of a literal is a name to Sphinx, and a warning in the book."""
+    found = []
+    for path in sorted((ROOT / "spinode").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                continue
+            text = re.sub(r"``.*?``", "", ast.get_docstring(node) or "", flags=re.S)
+            lines = [line for line in text.splitlines() if not line.startswith("    ")]
+            found += [(path.name, line) for line in lines if re.search(r"\|\w+\|", line)]
+    assert not found

@@ -6,8 +6,8 @@ amplitude c of the Slavin-Tiberkevich model obeys
     dc/dt = -Gamma_0 [(1 + Q1 p + Q2 p^2 + Q3 p^3) - zeta (1 - p)] c + noise,    p = |c|^2,
 
 with zeta the current over its threshold (the supercriticality). The nonlinear frequency shift turns
-c and leaves |c| alone, so it is left out. The output is the voltage ``gain * (|c| - |c| at rest)``,
-one sample every 100 ns.
+c and leaves ``|c|`` alone, so it is left out. The output is the voltage
+``gain * (|c| - |c| at rest)``, one sample every 100 ns.
 
 References
 ----------
@@ -197,7 +197,7 @@ def _growth(zeta, power, damping, rate):
 
 @njit(cache=True, nogil=True)
 def _heun(zeta, damping, rate, noise, step, substeps, start, generator, amplitude):
-    """Fill ``amplitude`` with |c| at the samples of ``zeta``."""
+    """Fill ``amplitude`` with ``|c|`` at the samples of ``zeta``."""
     x, y = start, 0.0
     kick = noise * np.sqrt(step)
     amplitude[0] = start
