@@ -67,7 +67,7 @@ def test_the_examples_of_extending_run(book):
     mx = 580e3 * 0.5 / (2 * 8e5)
     assert float(resting.mz[-1]) == pytest.approx(np.sqrt(1 - mx**2), abs=1e-4)
     assert found["ahead"].sizes["time"] > 1
-    with pytest.raises(InputError, match="a Chirp cannot be told to MuMax3"):
+    with pytest.raises(InputError, match="a Chirp cannot drive MuMax3"):
         mumax3.script(found["SMALL"].device, found["Chirp"]())
     held = found["held"]
     np.testing.assert_allclose(held.sample(5e-12 * 7)["Ku"], found["chirp"].sample(5e-12 * 7)["Ku"])

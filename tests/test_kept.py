@@ -76,8 +76,8 @@ def test_pieces_of_a_device_that_forgets_are_the_uncut_run(tmp_path, counted):
     device = replace(SMALL, alpha=0.3)
     values = np.random.default_rng(5).uniform(-0.4, 0.4, 24)
     drive = HeldSequence(values)
-    options = {"spacing": 5e-12, "progress": False, "engine": "embedded"}
-    uncut = simulate(device, drive, **options)
+    options = {"spacing": 5e-12, "progress": False}
+    uncut = simulate(device, drive, engine="embedded", **options)
     farthest = []
     for warm_up in (0.0, 20e-12, 60e-12):
         folder = tmp_path / f"{warm_up:g}"

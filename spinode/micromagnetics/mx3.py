@@ -60,7 +60,7 @@ def script(
     Raises
     ------
     InputError
-        When a time does not fit, or the drive cannot be told to MuMax3.
+        When a time does not fit, or no script of MuMax3 can drive it so.
     """
     plan = recording.Plan.of(drive, spacing, duration, snapshots)
     parts, sequences = _period(drive, device.relax_time)
@@ -200,7 +200,7 @@ def _period(drive, start):
         parts = [(lines, drive.hold)]
     else:
         raise InputError(
-            f"mumax3: a {type(drive).__name__} cannot be told to MuMax3; use the embedded engine."
+            f"mumax3: a {type(drive).__name__} cannot drive MuMax3; use the embedded engine."
         )
     return parts, sequences
 

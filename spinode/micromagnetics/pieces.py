@@ -31,7 +31,7 @@ def simulate_in_pieces(
     warm_up: float,
     **options,
 ) -> xr.Dataset:
-    """Return the response to a drive, simulated in pieces on all cores and kept.
+    """Return the response to a drive, simulated by the embedded engine in pieces, on all cores.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def simulate_in_pieces(
         exponent of -0.9 every 0.5 ns, that of one skyrmion, makes 1e-8 of what differs at the start
         in 10 ns.
     **options
-        Passed on to `simulate`.
+        Passed on to `embedded.run`.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def simulate_in_pieces(
         stop = min(start + samples["piece"], samples["drive"])
         stretch = Stretch(drive, (start - ahead) * spacing, (stop - start + ahead) * spacing)
         path = Path(folder) / f"{start:08d}.nc"
-        run = simulate_once(path, device, stretch, spacing=spacing, **options)
+        run = simulate_once(path, device, stretch, spacing=spacing, engine="embedded", **options)
         last = stop == samples["drive"]
         return run.isel(time=slice(ahead, None if last else -1)), stretch.start
 
