@@ -35,11 +35,15 @@ class Answer:
         width; 0 inside.
     recordings : tuple of Recorded
         What micromagnetics recorded, one a mask: more to train the twin on.
+    wandering : float
+        By what factor the in-plane moment grew from the first quarter of the run to the last: about
+        1 where the skyrmion stays at the centre, far more where the drive makes it leave.
     """
 
     states: np.ndarray
     excess: float
     recordings: tuple[Recorded, ...] = ()
+    wandering: float = 1.0
 
 
 def ask_twin(model: SpinODE, design: Design, standardized: np.ndarray) -> Answer:
@@ -110,7 +114,7 @@ def ask_micromagnetics(
     """
     every, moment = samples_of(design, model.sample_spacing)
     channel = model.inputs[0]
-    states, recordings, excess = [], [], 0.0
+    states, recordings, excess, wandering = [], [], 0.0, 0.0
     for number, values in enumerate(design.drive(standardized), 1):
         drive = HeldSequence(
             values, channel.name, offset=channel.offset, amplitude=channel.scale, hold=design.hold
@@ -126,7 +130,10 @@ def ask_micromagnetics(
         output = model.output.normalize(run[model.output.name].values)
         states.append(read(output, values.shape, every, moment))
         excess = max(excess, float(beyond(model, values, output)))
-    return Answer(np.concatenate(states, axis=1), excess, tuple(recordings))
+        aside = np.hypot(run.mx.values, run.my.values)
+        first, *_, last = np.array_split(aside, 4)
+        wandering = max(wandering, float(last.max() / first.max()))
+    return Answer(np.concatenate(states, axis=1), excess, tuple(recordings), wandering)
 
 
 def samples_of(design: Design, spacing: float) -> tuple[int, int]:
