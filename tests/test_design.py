@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray as xr
 
 from spinode import forecast, load_model
-from spinode.design import gradient, search
+from spinode.design import gradient, judges, search
 from spinode.design.active import Recorded, learn_on
 from spinode.design.judges import ask_micromagnetics, ask_twin, beyond
 from spinode.design.knobs import Design, Knobs, authors_design
@@ -248,6 +249,22 @@ def test_micromagnetics_answers_as_the_twin_does(twin, tmp_path):
     again = ask_micromagnetics(twin, device, design, z, path)
     np.testing.assert_array_equal(again.states, physics.states)
     assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("growth", [1.0, 30.0])
+def test_a_skyrmion_that_leaves_the_centre_is_noticed(twin, problem, tmp_path, monkeypatch, growth):
+    """An in-plane moment that gyrates and grows ``growth``-fold over the run."""
+
+    def simulated(path, device, drive, *, spacing, progress):
+        time = spacing * np.arange(round(drive.duration / spacing) + 1)
+        turning = 1e-7 * growth ** (time / time[-1]) * np.exp(2j * np.pi * 1e9 * time)
+        columns = {"mx": turning.real, "my": turning.imag, "mz": np.full(time.size, 0.77)}
+        return xr.Dataset({name: ("time", one) for name, one in columns.items()}, {"time": time})
+
+    monkeypatch.setattr(judges, "simulate_once", simulated)
+    z, device = problem.standardized[:8], ONE_SKYRMION.device
+    answer = ask_micromagnetics(twin, device, SMALL.design(), z, tmp_path / "run.nc")
+    assert answer.wandering == pytest.approx(growth ** (3 / 4), rel=0.03)
 
 
 def test_a_twin_learns_where_the_search_has_ended(twin):
