@@ -20,13 +20,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations
+from math import comb
 
 import numpy as np
 import xarray as xr
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, qr
+from scipy.linalg import qr, solve_triangular
 from threadpoolctl import threadpool_limits
 
 from spinode.errors import InputError
+
+# Choices whose maps are solved together: few enough for memory, and enough that threads do not wait
+# for each other between small steps.
+_AT_ONCE = 32
 
 
 class DigitReadout:
@@ -42,6 +47,11 @@ class DigitReadout:
     ridge : float
         Standard deviation of the white noise (in the units of the states) that the ridge stands
         for; zero is the plain pseudo-inverse of the paper.
+
+    Attributes
+    ----------
+    sums : array, shape (utterances, speakers, digits, columns)
+        What is tested, summed over the frames of each recording.
 
     Raises
     ------
@@ -77,7 +87,7 @@ class DigitReadout:
             _check(tested)
             rows, frames = _stacked(tested)
             sums = _sums(rows @ change, frames)
-        self._sums = sums
+        self.sums = sums
 
     def scores(self, trained: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
         """Train on some utterances and test on the others.
@@ -101,19 +111,45 @@ class DigitReadout:
             If the training frames are too few to determine the map.
         """
         trained = sorted(trained)
-        tested = np.setdiff1d(np.arange(self.shape[1]), trained)
-        chosen = np.isin(np.arange(self.shape[1]), trained).astype(float)
-        gram = (chosen @ self._grams.reshape(len(chosen), -1)).reshape(self._grams.shape[1:])
-        gram += chosen @ self._frames * self._ridge
+        chosen = np.isin(np.arange(self.shape[1]), trained)
+        return np.flatnonzero(~chosen), self.sums[~chosen] @ self.maps(chosen[None])[0]
+
+    def maps(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the maps of several choices of training utterances, solved together.
+
+        Parameters
+        ----------
+        chosen : array of bool, shape (choices, utterances)
+
+        Returns
+        -------
+        array, shape (choices, columns, digits)
+
+        Raises
+        ------
+        InputError
+            As `scores`.
+        """
+        some = chosen.astype(float)
+        grams = np.tensordot(some, self._grams, 1)
+        grams += (some @ self._frames)[:, None, None] * self._ridge
+        targets = np.tensordot(some, self._targets, 1).swapaxes(1, 2)
         try:
-            factor = cho_factor(gram, overwrite_a=True, check_finite=False)
-        except LinAlgError:
+            lower = np.linalg.cholesky(grams)
+        except np.linalg.LinAlgError:
+            if len(chosen) > 1:  # which of them?
+                return np.concatenate([self.maps(one[None]) for one in chosen])
             raise InputError(
-                f"the utterances {trained} hold too few frames for {self._grams.shape[1]} "
-                "independent nodes; train on more utterances or use fewer nodes."
+                f"the utterances {np.flatnonzero(chosen[0]).tolist()} hold too few frames for "
+                f"{self._grams.shape[1]} independent nodes; train on more utterances or use fewer "
+                "nodes."
             ) from None
-        weights = cho_solve(factor, self._targets[trained].sum(axis=0).T, check_finite=False)
-        return tested, self._sums[tested] @ weights
+        options = {"lower": True, "check_finite": False}
+        maps = np.empty_like(targets)
+        for number, one in enumerate(lower):
+            half = solve_triangular(one, targets[number], **options)
+            maps[number] = solve_triangular(one, half, trans=1, **options)
+        return maps
 
 
 def recognize(
@@ -158,12 +194,15 @@ def _recognize(readout: DigitReadout, numbers: np.ndarray) -> xr.Dataset:
     confusion = np.zeros((len(numbers), digits, digits), int)
     for row, number in enumerate(numbers):
         rates = []
-        for trained in combinations(range(utterances), number):
-            _, scores = readout.scores(trained)
-            answers = scores.argmax(axis=-1)
-            spoken = np.broadcast_to(np.arange(digits), answers.shape)
-            np.add.at(confusion[row], (spoken.ravel(), answers.ravel()), 1)
-            rates.append(np.mean(answers == spoken))
+        choices = np.zeros((comb(utterances, number), utterances), bool)
+        for choice, trained in zip(choices, combinations(range(utterances), number), strict=True):
+            choice[list(trained)] = True
+        for some in np.array_split(choices, -(-len(choices) // _AT_ONCE)):
+            for chosen, weights in zip(some, readout.maps(some), strict=True):
+                answers = (readout.sums[~chosen] @ weights).argmax(axis=-1)
+                spoken = np.broadcast_to(np.arange(digits), answers.shape)
+                np.add.at(confusion[row], (spoken.ravel(), answers.ravel()), 1)
+                rates.append(np.mean(answers == spoken))
         rate[row], spread[row] = np.mean(rates), np.std(rates)
     return xr.Dataset(
         {
