@@ -1,5 +1,6 @@
 """Numbers that the documentation says are those of stored results."""
 
+import json
 import re
 from pathlib import Path
 
@@ -78,3 +79,22 @@ def test_the_readme_knows_how_long_the_sweep_took(sweep):
     halves = {2: "two hours", 2.5: "two and a half hours", 3: "three hours"}
     assert f"170 trainings {halves[round(2 * hours) / 2]} of one core" in text("README.md")
     assert len(sweep) == 170
+
+
+FAMILIES = {
+    "the authors' reservoir": "authors",
+    "delayed input, masks at random": "random",
+    "designed, without delayed input": "undelayed",
+    "designed": "designed",
+}
+
+
+@pytest.mark.parametrize("said_of", FAMILIES)
+def test_the_page_on_design_says_what_micromagnetics_found(said_of):
+    found = json.loads((ROOT / "results" / "paper" / "design.json").read_text())
+    cells = [
+        "{median:.3f} ({least:.3f} to {largest:.3f})".format(**one)
+        for one in found["nrmse_micromagnetics"][FAMILIES[said_of]].values()
+    ]
+    assert f"| {said_of} | {' | '.join(cells)} |" in text("docs/design.md")
+    assert found["left_the_centre"] == {"authors": 1, "random": 2, "undelayed": 0, "designed": 0}
