@@ -17,6 +17,10 @@ from spinode.micromagnetics.kept import simulate_once
 from spinode.neural_ode.held import held_forecast
 from spinode.neural_ode.model import SpinODE
 
+# By what factor the in-plane moment may grow in a run while the skyrmion stays, and must if it left.
+_STAYS, _LEFT = 5.0, 100.0
+_ROUNDING = 1e-7  # of a mean in single precision: a smaller in-plane moment is none
+
 
 class SkyrmionLost(SpinodeError):
     """A design that the device does not survive."""
@@ -44,6 +48,16 @@ class Answer:
     excess: float
     recordings: tuple[Recorded, ...] = ()
     wandering: float = 1.0
+
+    @property
+    def stays(self) -> bool:
+        """Whether the skyrmion surely stayed at the centre."""
+        return self.wandering < _STAYS
+
+    @property
+    def left(self) -> bool:
+        """Whether the skyrmion surely left the centre."""
+        return self.wandering > _LEFT
 
 
 def ask_twin(model: SpinODE, design: Design, standardized: np.ndarray) -> Answer:
@@ -132,7 +146,7 @@ def ask_micromagnetics(
         excess = max(excess, float(beyond(model, values, output)))
         aside = np.hypot(run.mx.values, run.my.values)
         first, *_, last = np.array_split(aside, 4)
-        wandering = max(wandering, float(last.max() / first.max()))
+        wandering = max(wandering, float(last.max() / max(first.max(), _ROUNDING)))
     return Answer(np.concatenate(states, axis=1), excess, tuple(recordings), wandering)
 
 

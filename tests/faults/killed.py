@@ -24,9 +24,13 @@ def checkpointed(
     What is lost is the work that it had done since its last checkpoint, or else its start.
     """
     reference = scratch / "reference"
+    reference.mkdir()
+    watch.reset()
+    pid = jobs.start(job.run, reference)
+    jobs.wait_for(partial(_is_in, phase), pid)
     started = time.monotonic()
-    assert jobs.finish(job.run, reference) == (0, "")
-    whole = time.monotonic() - started
+    assert jobs.end(pid) == 0
+    lasts = time.monotonic() - started  # in the phase, and in those behind it
     expected = job.read(reference)
     number = 0
     while number < tries:
@@ -34,7 +38,8 @@ def checkpointed(
         folder.mkdir()
         watch.reset()
         pid = jobs.start(job.run, folder)
-        time.sleep(whole * random.uniform())
+        jobs.wait_for(partial(_is_in, phase), pid)
+        time.sleep(lasts * random.uniform())
         jobs.kill(pid)
         code, usage = jobs.end_and_usage(pid)
         if code != 0 and watch.phase() == phase:  # it was not faster
@@ -47,6 +52,10 @@ def checkpointed(
             message = "(it had just ended: all of it is done again)" if over else ""
             row.add(same, said if code else message, None if over else lost, overdue)
         jobs.remove(folder)
+
+
+def _is_in(phase: str | None) -> bool:
+    return phase is None or watch.phase() == phase
 
 
 def left_over(folder: Path) -> list[Path]:
