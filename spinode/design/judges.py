@@ -17,7 +17,7 @@ from spinode.micromagnetics.kept import simulate_once
 from spinode.neural_ode.held import held_forecast
 from spinode.neural_ode.model import SpinODE
 
-# By what factor the in-plane moment may grow in a run while the skyrmion stays, and must if it left.
+# How much the in-plane moment grows in a run at most if the skyrmion stays, at least if it left.
 _STAYS, _LEFT = 5.0, 100.0
 _ROUNDING = 1e-7  # of a mean in single precision: a smaller in-plane moment is none
 
