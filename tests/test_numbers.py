@@ -1,8 +1,8 @@
 """Numbers that the documentation says are those of stored results.
 
 Each sentence stands here with a place for each number, beside the results that fill it. Filled in,
-it has to stand on the page. Results are those of notebooks (`results/quick`, `results/paper`) and of
-benchmarks (`results/benchmarks`, the last line of each as it was printed).
+it has to stand on the page. Results are those of notebooks (`results/quick`, `results/paper`) and
+of benchmarks (`results/benchmarks`, the last line of each as it was printed).
 """
 
 import json
@@ -385,3 +385,38 @@ def test_a_forecast_is_thousands_of_times_faster_than_micromagnetics():
     for profile in ("quick", "paper"):
         speedup = stored(f"{profile}/speedup")["speedup_over_micromagnetics"]["neural_ode"]
         assert 2000 < speedup < 20_000
+
+
+# Times and percentages that are settings or estimates.
+SETTINGS = {
+    "README.md": {"5 ms"},
+    "docs/training.md": set(),
+    "docs/engine.md": {"30 s", "2.2 s"},
+    "docs/reproducibility.md": set(),
+    "docs/your_device.md": {"70 %"},
+    "docs/anywhere.md": set(),
+}
+MEASURED = re.compile(r"(?<![\w.])\d[\d.,]*(?:e-?\d+)? (?:%|us|ms|s|minutes|hours|mV|V)(?!\w)")
+MEASURES = re.compile(r"`(?:python )?benchmarks/\w+\.py|`tests/test_\w+\.py|`make faults`")
+
+
+def paragraphs(page):
+    """The paragraphs of a page without code, each table with the paragraph before it."""
+    body = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text("utf-8"), flags=re.S | re.M)
+    # `spinode readme` makes this table.
+    body = re.sub(r"<!-- summary.*<!-- end of summary -->", "", body, flags=re.S)
+    return [" ".join(one.split()) for one in re.split(r"\n\n(?!\|)", body)]
+
+
+@pytest.mark.parametrize("page", SETTINGS)
+def test_any_other_measurement_names_what_measures_it(page):
+    """A time or a percentage is traced above, or its paragraph names a benchmark or a test."""
+    place, number = r"\\\{[^}]*\}", r"[\d.,e-]+"
+    sentences = [re.escape(sentence) for where, sentence, _ in TRACED if where == page]
+    known = [re.sub(place, lambda _: number, sentence) for sentence in sentences]
+    for paragraph in paragraphs(page):
+        rest = paragraph
+        for sentence in known:
+            rest = re.sub(sentence, "", rest)
+        found = set(MEASURED.findall(rest)) - SETTINGS[page]
+        assert not found or MEASURES.search(paragraph), (found, paragraph)
