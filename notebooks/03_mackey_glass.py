@@ -598,6 +598,7 @@ def beside_authors(name):
     )
 
 
+# %%
 def memory_of(name, way):
     """Say whether a device forgets how it began."""
     verdict = {True: "forgets how it began", False: "does not forget", None: "is undecided"}
@@ -637,6 +638,7 @@ good_for = (
     f"skyrmion recalls {capacity['memory_capacity']:.1f} inputs (memory capacity) and computes "
     "nonlinear functions of these."
 )
+
 # %%
 emulated_here = [name for name, rows in against.items() if "published" in rows]
 closer = {
