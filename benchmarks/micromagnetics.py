@@ -2,8 +2,9 @@
 
     python benchmarks/micromagnetics.py [--full]
 
-One thread, the 80 x 80 x 1 nm disk with one skyrmion, driven as in the paper. NeuralMag (extra
-``bench``) integrates the same disk under the same drive, in turn with ours; medians are compared.
+One thread, the 80 x 80 x 1 nm disk with one skyrmion, driven as in the paper, in double precision
+(``s_per_ns``) and in single. NeuralMag (extra ``bench``) integrates the same disk under the same
+drive, in turn with ours; medians are compared.
 Agreement with MuMax3 needs the authors' tables (``spinode fetch paper``): 2 ns of each by default,
 with ``--full`` all of 57.5 ns (one skyrmion) and 20 ns (the others). The last line is one JSON
 object; what could not be measured is null there.
@@ -49,20 +50,21 @@ TABLES = {
 MEMORY = """
 from dataclasses import replace
 from spinode.micromagnetics import embedded, simulate
+from spinode.micromagnetics.skyrmion import seeded_state
 from spinode.devices.protocols import FOUR_SKYRMIONS as run
-embedded.relax = lambda device, tensor: embedded.seeded_state(device)
+embedded.relax = lambda device, tensor: seeded_state(device)
 simulate(run.device, run.drive, engine="embedded", duration=20e-12, progress=False)
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(int(status["VmHWM"].split()[0]) / 1024)
 """
 
 
-def ours(cells, m=None):
+def ours(cells, m=None, dtype=np.float64):
     """Return a function that integrates so many intervals of a disk under the drive."""
     device = replace(ONE_SKYRMION.device, diameter=cells * 1e-9)
     film = film_of(device)
     step = stable_step(film, Ku=1e6, Dind=device.Dind)
-    integrator = Integrator(film, device.alpha, INTERVAL, step)
+    integrator = Integrator(film, device.alpha, INTERVAL, step, dtype=dtype)
     integrator.start(seeded_state(device) if m is None else m)
     done = 0
 
@@ -144,19 +146,29 @@ def main():
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
     m = embedded.relax(ONE_SKYRMION.device)
-    engine, peer = ours(80, m), neuralmag(m)
+    engine, single, peer = ours(80, m), ours(80, m, np.float32), neuralmag(m)
     engine(1)
+    single(1)
     if peer:
         peer(1)
-    times, peer_times = [], []
+    times, single_times, peer_times = [], [], []
     for _ in range(options.rounds):
         times.append(seconds_per_ns(engine, 20))
+        single_times.append(seconds_per_ns(single, 20))
         if peer:
             peer_times.append(seconds_per_ns(peer, 2))
     result = {"s_per_ns": statistics.median(times)}
+    result["single_s_per_ns"] = statistics.median(single_times)
+    result["single_over_double"] = statistics.median(np.divide(single_times, times).tolist())
     result["neuralmag_s_per_ns"] = statistics.median(peer_times) if peer else None
     result["ratio"] = result["neuralmag_s_per_ns"] / result["s_per_ns"] if peer else None
     print(f"80 x 80: {result['s_per_ns']:.2f} s per ns; NeuralMag {result['neuralmag_s_per_ns']}")
+    exact, rounded = (
+        simulate(ONE_SKYRMION.device, DRIVE, "embedded", duration=1e-9, precision=precision)
+        for precision in ("double", "single")
+    )
+    result["single_nrmse"] = nrmse(rounded.mz.values, exact.mz.values)
+    print(f"single precision: {result['single_s_per_ns']:.2f}, NRMSE {result['single_nrmse']:.1e}")
 
     result["s_per_ns_by_cells"] = {}
     for cells in (60, 80, 100, 120, 240):
@@ -165,8 +177,8 @@ def main():
         result["s_per_ns_by_cells"][cells] = min(seconds_per_ns(advance, 4) for _ in range(3))
         print(f"{cells} x {cells}: {result['s_per_ns_by_cells'][cells]:.2f} s per ns")
 
-    child = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True)
-    result["memory_mb_120"] = float(child.stdout) if child.returncode == 0 else None
+    child = subprocess.run([sys.executable, "-c", MEMORY], stdout=subprocess.PIPE, check=True)
+    result["memory_mb_120"] = float(child.stdout)
 
     result["nrmse_vs_mumax3"] = None
     for name, (protocol, file, whole) in TABLES.items():

@@ -17,10 +17,6 @@ from spinode.micromagnetics.kept import simulate_once
 from spinode.neural_ode.held import held_forecast
 from spinode.neural_ode.model import SpinODE
 
-# How much the in-plane moment grows in a run at most if the skyrmion stays, at least if it left.
-_STAYS, _LEFT = 5.0, 100.0
-_ROUNDING = 1e-7  # of a mean in single precision: a smaller in-plane moment is none
-
 
 class SkyrmionLost(SpinodeError):
     """A design that the device does not survive."""
@@ -48,16 +44,6 @@ class Answer:
     excess: float
     recordings: tuple[Recorded, ...] = ()
     wandering: float = 1.0
-
-    @property
-    def stays(self) -> bool:
-        """Whether the skyrmion surely stayed at the centre."""
-        return self.wandering < _STAYS
-
-    @property
-    def left(self) -> bool:
-        """Whether the skyrmion surely left the centre."""
-        return self.wandering > _LEFT
 
 
 def ask_twin(model: SpinODE, design: Design, standardized: np.ndarray) -> Answer:
@@ -146,7 +132,7 @@ def ask_micromagnetics(
         excess = max(excess, float(beyond(model, values, output)))
         aside = np.hypot(run.mx.values, run.my.values)
         first, *_, last = np.array_split(aside, 4)
-        wandering = max(wandering, float(last.max() / max(first.max(), _ROUNDING)))
+        wandering = max(wandering, float(last.max() / first.max()))
     return Answer(np.concatenate(states, axis=1), excess, tuple(recordings), wandering)
 
 

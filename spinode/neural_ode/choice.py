@@ -25,8 +25,8 @@ from spinode.provenance import code_version
 
 # Of the code that is loaded: a file may be edited while a notebook runs.
 _CODE = code_version(f"import {__name__}")
-_MOST_STATES, _WIDTHS = 12, (8, 16, 32)
-_RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12)
+_MOST_STATES, _WIDTHS = 10, (8, 16, 32)
+_RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
 _FIRST_RIDGE, _FIRST_RIDGE_SHORT = 1e-6, 1e-4
 _POLISH = 10
 

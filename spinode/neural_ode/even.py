@@ -25,41 +25,39 @@ _LINEAR, _MORE = 0.4, 0.3
 _ROUNDS, _GUESSES = 100, 3
 _RIDGE = 1e-6
 _FOLDS = 5
-_SAMPLES = 20_000  # of all records are enough to tell by
 # What counts as zero of the output: so many of its samples may be below, for their noise.
 _LOWEST = 0.01
 #: Neurons between state and output.
 NEURONS = 8
 
 
-def signed(records: Sequence[Window]) -> list[np.ndarray] | None:
-    """Return the output of each record with a sign, zero-based, or None where it is not even."""
+def signed(records: Sequence[Window]) -> list[Window] | None:
+    """Return records whose output got a sign, zero-based, or None where the output is not even."""
     past = np.concatenate([_past(record) for record in records])
     truth = np.concatenate([record.truth for record in records])
-    good = np.flatnonzero(np.concatenate([record.counts for record in records]))
-    good = good[:: -(-len(good) // _SAMPLES)]
-    plain = _explained(past[good], truth[good])
-    if plain > _LINEAR:
-        return None
+    good = np.concatenate([record.counts for record in records]) > 0
     pairs = np.triu_indices(past.shape[1])
-    products = past[good][:, pairs[0]] * past[good][:, pairs[1]]
-    if _explained(products, truth[good]) < plain + _MORE:
+    products = past[:, pairs[0]] * past[:, pairs[1]]
+    plain, squared = (_explained(one[good], truth[good]) for one in (past, products))
+    if plain > _LINEAR or squared < plain + _MORE:
         return None
     size = np.maximum(truth - np.quantile(truth[good], _LOWEST), 0.0)
     best, least = None, np.inf
-    for guess in _guesses(products, size[good] ** 2, pairs):
-        sign = np.sign(past[good] @ guess)
+    for guess in _guesses(products[good], size[good] ** 2, pairs):
+        sign = np.sign(past @ guess)
         for _ in range(_ROUNDS):
-            found = _solve(past[good], sign * size[good])
-            signal = past[good] @ found
-            if np.array_equal(np.sign(signal), sign):
+            found = past @ _solve(past[good], (sign * size)[good])
+            if np.array_equal(np.sign(found), sign):
                 break
-            sign = np.sign(signal)
-        error = float(np.mean((np.abs(signal) - size[good]) ** 2))
+            sign = np.sign(found)
+        error = float(np.mean((np.abs(found) - size)[good] ** 2))
         if error < least:
-            best, least = found, error
+            best, least = sign, error
     edges = np.cumsum([len(record) for record in records])[:-1]
-    return np.split(np.sign(past @ best) * size, edges)
+    return [
+        replace(record, truth=own)
+        for record, own in zip(records, np.split(best * size, edges), strict=True)
+    ]
 
 
 def with_output(

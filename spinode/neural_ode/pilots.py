@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -101,8 +101,7 @@ class Pilots:
     def __init__(self, windows: Callable[[str], list[Window]], seed: int):
         self._windows, self._seed = windows, seed
         self._cache: dict[str, list[Window]] = {}
-        self._signed: list[np.ndarray] | None = None
-        self._is_even: bool | None = None
+        self._signed: dict[str, list[Window] | None] = {}
         self._arx: dict[tuple, list] = {}
         self._linear: dict[tuple, tuple] = {}
         #: Samples that a start is fitted to, and how long the device remembers.
@@ -112,17 +111,15 @@ class Pilots:
         """Return the whole records; ``signed`` with a sign given to an output that has none."""
         if interpolation not in self._cache:
             self._cache[interpolation] = self._windows(interpolation)
-        found = self._cache[interpolation]
         if signed and self.is_even(interpolation):
-            return [replace(one, truth=own) for one, own in zip(found, self._signed, strict=True)]
-        return found
+            return self._signed[interpolation]
+        return self._cache[interpolation]
 
     def is_even(self, interpolation: str) -> bool:
         """Return whether the output shows the size of what moves and not its sign."""
-        if self._is_even is None:
-            self._signed = even.signed(self.records(interpolation))
-            self._is_even = self._signed is not None
-        return self._is_even
+        if interpolation not in self._signed:
+            self._signed[interpolation] = even.signed(self.records(interpolation))
+        return self._signed[interpolation] is not None
 
     def is_short(self, interpolation: str) -> bool:
         """Return whether the records are cross-validated."""
