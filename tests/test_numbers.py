@@ -280,10 +280,10 @@ TRACED = [
     ),
     (
         "docs/training.md",
-        "On samples 11,500 to 19,000 linear ARX (40 delays) reaches {:.0f} %, reservoirpy's NVAR "
+        "On samples 11,500 to 21,500 linear ARX (40 delays) reaches {:.0f} %, reservoirpy's NVAR "
         "(quadratic, 5 delays) {:.0f} %, and a GRU with as many weights {:.0f} %",
         lambda: [
-            100 * stored("paper/training")["baselines_nrmse_to_95_ns"][name]
+            100 * stored("paper/training")["baselines_nrmse_held_out"][name]
             for name in ("linear_arx", "nvar", "gru")
         ],
     ),
