@@ -50,9 +50,10 @@ def latent_form(recording, words, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
+    parser.add_argument("--only", choices=FRONT_ENDS, action="append")
     arguments = parser.parse_args()
     corpus, result = corpora.corpus(), {}
-    for name in FRONT_ENDS:
+    for name in arguments.only or FRONT_ENDS:
         bench = experiment(name, corpus)
         chosen = tuple(np.array(WORDS).T)
         truth = [one.ravel(order="F") for one in bench.quiet_answers(chosen)]
