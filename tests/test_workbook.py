@@ -108,6 +108,15 @@ def test_failing_cell_is_shown_and_the_partial_notebook_kept(book):
     assert not (book / "results" / "quick" / "demo.json").exists()
 
 
+def test_what_the_sockets_of_a_kernel_log_is_not_shown(book):
+    logs = "import logging\n\nlogging.getLogger('tornado.general').error('it broke')\nprint("
+    (book / "notebooks" / "01_demo.py").write_text(NOTEBOOK.replace("print(", logs, 1))
+    done = spinode("run", "demo")
+    assert done.returncode == 0, done.stderr
+    assert "counted to" in done.stdout
+    assert "it broke" not in done.stdout + done.stderr
+
+
 def test_an_interrupt_ends_the_kernel_and_says_so_in_one_line(book):
     waits = NOTEBOOK.replace("print(", "import time\n\nprint(").replace(
         "assert count", 'open("begun", "w").close()\ntime.sleep(3600)\nassert count'

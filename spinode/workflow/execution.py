@@ -28,6 +28,8 @@ from spinode.workflow.workbook import RUN
 
 # How long (s) a kernel may take to start or to answer: it may share its core with many others.
 _PATIENCE = 300
+# The logger of the kernel's sockets does not know of the kernel's level.
+_SOCKETS_ARE_SILENT = "__import__('logging').getLogger('tornado.general').disabled = True"
 # Characters in the address of a socket (macOS has the fewest).
 _LONGEST_SOCKET = 103
 
@@ -228,7 +230,7 @@ def _kernel(scratch: Path, root: Path, environment: Mapping[str, str], stderr):
         stderr=stderr,
         # A kernel that is interrupted and ended at once logs a traceback of its own sockets;
         # errors of cells come another way.
-        extra_arguments=["--log-level=CRITICAL"],
+        extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={_SOCKETS_ARE_SILENT}"],
     )
     try:
         yield manager
