@@ -31,17 +31,15 @@ def full(row: Row, job: Job, tries: int, size: int, scratch: Path, random) -> No
     assert jobs.finish(job.run, reference)[0] == 0
     expected = job.read(reference)
     for number in range(tries):
-        folder = scratch / f"full{number}"
+        work = scratch / f"full{number}"  # what the job says goes beside it, where there is room
         left = int(random.uniform(0, size))
-        with small(folder, 8 << 20) as mounted:
+        with small(work, 8 << 20) as mounted:
             if mounted:
-                ballast = folder / "ballast"
+                ballast = work / "ballast"
                 ballast.write_bytes(bytes((8 << 20) - 4096 * 4 - left // 4096 * 4096))
-                work = folder / "work"
                 code, said = jobs.finish(job.run, work)
                 ballast.unlink()
             else:
-                work = folder / "work"
                 code, said = jobs.finish(_limited(job, left), work)
             half = list(work.rglob("*.partial"))
             whole, last = jobs.finish(job.run, work)
