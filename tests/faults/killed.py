@@ -29,7 +29,7 @@ def checkpointed(
     pid = jobs.start(job.run, reference)
     jobs.wait_for(partial(_is_in, phase), pid)
     started = time.monotonic()
-    assert jobs.end(pid) == 0
+    assert jobs.end(pid) == 0 and not Path(f"{reference}.log").read_text()
     lasts = time.monotonic() - started  # in the phase, and in those behind it
     expected = job.read(reference)
     number = 0
