@@ -2,10 +2,15 @@
 
 With the regressor z = (x, e, 1) of n states, m inputs and a one, and h neurons::
 
-    t = tanh(z @ w1)            w1: (n + m + 1, h)
+    t = s(z @ w1)               w1: (n + m + 1, h)
     dx/dt = wf @ (t, z)         wf: (n, h + n + m + 1), the columns W2, A, B, b
     y = co @ (t_o, z)           co: (h_o + n + m + 1), the columns of the output network, C, D, c
-    t_o = tanh(z @ wo)          wo: (n + m + 1, h_o)
+    t_o = s(z @ wo)             wo: (n + m + 1, h_o)
+
+Neurons 0, 2, 4, ... saturate, s(v) = tanh(v); neurons 1, 3, 5, ... grow, s(v) = v sqrt(1 + v^2) - v,
+a cube where v is small and a square where it is large. A network of the first kind alone bends back
+to a line beyond what it was trained on, where a spring goes on to stiffen; one of the second kind
+alone has no means for a tank that is full.
 
 The solver is the 3/8 rule of `_solver`; the input is given at every third of a sample. Everything
 is dimensionless. The sensitivity S of the state by weights and first state is carried along:
@@ -25,14 +30,22 @@ _LOST = 1e3
 
 
 @njit(**COMPILE, forceinline=True)
-def _hidden(weights, z, t):
-    """``t = tanh(z @ weights)``."""
+def _hidden(weights, z, t, gain):
+    """``t = s(z @ weights)`` and its derivative by what enters the neurons, ``gain``."""
     t[:] = 0.0
     for q in range(weights.shape[0]):
         value = z[q]
         for j in range(weights.shape[1]):
             t[j] += weights[q, j] * value
+    gain[:] = t
     tanh_inplace(t)
+    for j in range(0, t.size, 2):
+        gain[j] = 1 - t[j] * t[j]
+    for j in range(1, t.size, 2):
+        v = gain[j]
+        root = np.sqrt(1 + v * v)
+        t[j] = v * (root - 1)
+        gain[j] = (1 + 2 * v * v) / root - 1
 
 
 @njit(**COMPILE, forceinline=True)
@@ -73,6 +86,7 @@ def simulate(w1, wf, wo, co, step, first, stages, outputs, states):
     x = first.copy()
     phi, psi = np.ones(h + columns), np.ones(ho + columns)
     t, z, to = phi[:h], phi[h:], psi[:ho]
+    gain, out_gain = np.empty(h), np.empty(ho)
     slopes = np.zeros((4, n))
     samples = outputs.size
     for k in range(samples):
@@ -87,7 +101,7 @@ def simulate(w1, wf, wo, co, step, first, stages, outputs, states):
         for q in range(m):
             z[n + q] = stages[3 * k, q]
         if ho > 0:
-            _hidden(wo, z, to)
+            _hidden(wo, z, to, out_gain)
         psi[ho:] = z
         outputs[k] = dot(co, psi)
         if k == samples - 1:
@@ -97,7 +111,7 @@ def simulate(w1, wf, wo, co, step, first, stages, outputs, states):
             for q in range(m):
                 z[n + q] = stages[3 * k + i, q]
             if h > 0:
-                _hidden(w1, z, t)
+                _hidden(w1, z, t, gain)
             for r in range(n):
                 slopes[i, r] = dot(wf[r], phi)
         advance(x, step, slopes)
@@ -178,7 +192,7 @@ def window_rows(w1, wf, wo, co, step, first, stages, truth, weights, rows):
     jac, adjoint = np.zeros((4, n, n)), np.zeros((4, n, n))
     product, f = np.zeros((n, n)), np.zeros((n, n))
     through = np.zeros((4, h))
-    c, co_gain = np.zeros(n), np.zeros(ho)
+    c, out_gain, co_gain = np.zeros(n), np.zeros(ho), np.zeros(ho)
     both = np.zeros((2, n, width))
     now = 0
     for r in range(n):
@@ -195,10 +209,10 @@ def window_rows(w1, wf, wo, co, step, first, stages, truth, weights, rows):
             rows[k] = 0.0
         else:
             if ho > 0:
-                _hidden(wo, z, to)
+                _hidden(wo, z, to, out_gain)
             row = rows[k]
             for j in range(ho):
-                co_gain[j] = co[j] * (1 - to[j] * to[j])
+                co_gain[j] = co[j] * out_gain[j]
             for r in range(n):
                 c[r] = co[ho + r]
                 for j in range(ho):
@@ -228,11 +242,9 @@ def window_rows(w1, wf, wo, co, step, first, stages, truth, weights, rows):
                 z[n + q] = stages[3 * k + i, q]
             t = phi[i, :h]
             if h > 0:
-                _hidden(w1, z, t)
+                _hidden(w1, z, t, gain[i])
             for r in range(n):
                 slopes[i, r] = dot(wf[r], phi[i])
-            for j in range(h):
-                gain[i, j] = 1 - t[j] * t[j]
             for r in range(n):
                 for j in range(h):
                     through[0, j] = wf[r, j] * gain[i, j]

@@ -23,7 +23,7 @@ from spinode.neural_ode.trained_range import ForecastWarning, warn_of_untrained
 from spinode.trajectory import Channel, label
 
 #: What its files call themselves.
-FORMAT = "spinode latent model 2"
+FORMAT = "spinode latent model 3"
 
 
 @dataclass
