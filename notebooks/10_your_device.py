@@ -7,11 +7,13 @@
 # recording of what it answered. Nobody knows its equations. This notebook takes such a recording
 # and learns
 #
-# $$ \frac{dx}{dt} = A x + B e + b + W_2 \tanh(W_1 [x; e] + b_1), \qquad y = C x + D e + c, $$
+# $$ \frac{dx}{dt} = A x + B e + b + W_2\, s(W_1 [x; e] + b_1), \qquad y = C x + D e + c, $$
 #
 # a neural ODE with a state $x$ of its own. The paper's state is the delayed output: each sample is
 # taken as exact, noise included. Here the state is whatever explains all of the samples, and a
-# forecast starts from a state fitted to many of them.
+# forecast starts from a state fitted to many of them. Half of the neurons $s$ saturate, as tanh
+# does; the other half grow, $s(v) = v\sqrt{1 + v^2} - v$, so that a spring that stiffens goes on to
+# do so beyond what was recorded.
 #
 # The same without a notebook, in one command:
 #

@@ -302,7 +302,7 @@ def borne(key):
         answer = simulated(kind, key, design, asked.standardized[:active_points])
         if answer:
             weakest = design, factor, answer.recordings
-            if answer.wandering < 5:
+            if answer.stays:
                 return weakest
     if weakest is None:
         raise SpinodeError(f"{key[0]} {key[1]}: the skyrmion dies even at half the drive.")
@@ -365,7 +365,7 @@ def judged(key):
     if physics is None:
         return [(name, i, "micromagnetics", np.nan, *np.full(len(targets), np.nan))]
     truth = physics.states
-    left_centre[key] = physics.wandering > 100
+    left_centre[key] = physics.left
     rows = [(name, i, "micromagnetics", 0.0, *problem.nrmse(truth))]
     for who, model in (("twin_before", twin), ("twin_after", better)):
         states = heard(model, design, z)

@@ -251,8 +251,12 @@ def test_micromagnetics_answers_as_the_twin_does(twin, tmp_path):
     assert path.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("growth", [1.0, 30.0])
-def test_a_skyrmion_that_leaves_the_centre_is_noticed(twin, problem, tmp_path, monkeypatch, growth):
+@pytest.mark.parametrize(
+    ("growth", "expected"), [(1.0, (True, False)), (30.0, (False, False)), (1e3, (False, True))]
+)
+def test_a_skyrmion_that_leaves_the_centre_is_noticed(
+    twin, problem, tmp_path, monkeypatch, growth, expected
+):
     """An in-plane moment that gyrates and grows ``growth``-fold over the run."""
 
     def simulated(path, device, drive, *, spacing, progress):
@@ -265,6 +269,7 @@ def test_a_skyrmion_that_leaves_the_centre_is_noticed(twin, problem, tmp_path, m
     z, device = problem.standardized[:8], ONE_SKYRMION.device
     answer = ask_micromagnetics(twin, device, SMALL.design(), z, tmp_path / "run.nc")
     assert answer.wandering == pytest.approx(growth ** (3 / 4), rel=0.03)
+    assert (answer.stays, answer.left) == expected
 
 
 def test_a_twin_learns_where_the_search_has_ended(twin):

@@ -17,6 +17,12 @@ from spinode.micromagnetics.kept import simulate_once
 from spinode.neural_ode.held import held_forecast
 from spinode.neural_ode.model import SpinODE
 
+# The in-plane moment of a skyrmion that stays at the centre grows by less than the first factor,
+# that of one that left it by more than the second.
+_STAYS, _LEFT = 5.0, 100.0
+# An exactly symmetric run has no in-plane moment, and nothing grows from it.
+_ROUNDING = 1e-9
+
 
 class SkyrmionLost(SpinodeError):
     """A design that the device does not survive."""
@@ -44,6 +50,16 @@ class Answer:
     excess: float
     recordings: tuple[Recorded, ...] = ()
     wandering: float = 1.0
+
+    @property
+    def stays(self) -> bool:
+        """Whether the skyrmion stays at the centre."""
+        return self.wandering < _STAYS
+
+    @property
+    def left(self) -> bool:
+        """Whether the skyrmion left the centre for good."""
+        return self.wandering > _LEFT
 
 
 def ask_twin(model: SpinODE, design: Design, standardized: np.ndarray) -> Answer:
@@ -132,7 +148,7 @@ def ask_micromagnetics(
         excess = max(excess, float(beyond(model, values, output)))
         aside = np.hypot(run.mx.values, run.my.values)
         first, *_, last = np.array_split(aside, 4)
-        wandering = max(wandering, float(last.max() / first.max()))
+        wandering = max(wandering, float(last.max() / max(first.max(), _ROUNDING)))
     return Answer(np.concatenate(states, axis=1), excess, tuple(recordings), wandering)
 
 

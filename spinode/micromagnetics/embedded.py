@@ -24,6 +24,8 @@ from spinode.micromagnetics.skyrmion import film_of, topological_charge
 
 _TENSORS = {"mumax3": mumax3, "newell": newell}
 _PRECISIONS = {"single": np.float32, "double": np.float64}
+#: Precision of the integration unless another is asked for.
+PRECISION = "single"
 _CHECKPOINT_EVERY = 30.0  # s of wall time
 
 
@@ -38,7 +40,7 @@ def run(
     checkpoint: Path | None = None,
     step: float | None = None,
     demag: str = "mumax3",
-    precision: str = "single",
+    precision: str = PRECISION,
 ) -> xr.Dataset | tuple[xr.Dataset, xr.Dataset]:
     """Relax a device, drive it and record its mean magnetization and topological charge.
 

@@ -15,6 +15,7 @@ import spinode
 from spinode.devices.disks import SkyrmionDisk
 from spinode.devices.drives import Drive
 from spinode.micromagnetics import simulate
+from spinode.micromagnetics.embedded import PRECISION
 from spinode.micromagnetics.recording import describe
 from spinode.trajectory import load, save
 
@@ -42,7 +43,7 @@ def simulate_once(
         As of `simulate`, exactly as long as the drive.
     """
     path = Path(path)
-    kept = _kept(path, device, drive, spacing, options.get("precision", "single"))
+    kept = _kept(path, device, drive, spacing, options.get("precision", PRECISION))
     if kept is not None:
         return kept
     path.parent.mkdir(parents=True, exist_ok=True)

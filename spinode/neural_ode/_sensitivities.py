@@ -7,10 +7,10 @@ With the regressor z = (x, e, 1) of n states, m inputs and a one, and h neurons:
     y = co @ (t_o, z)           co: (h_o + n + m + 1), the columns of the output network, C, D, c
     t_o = s(z @ wo)             wo: (n + m + 1, h_o)
 
-Neurons 0, 2, 4, ... saturate, s(v) = tanh(v); neurons 1, 3, 5, ... grow, s(v) = v sqrt(1 + v^2) - v,
-a cube where v is small and a square where it is large. A network of the first kind alone bends back
-to a line beyond what it was trained on, where a spring goes on to stiffen; one of the second kind
-alone has no means for a tank that is full.
+Neurons 0, 2, 4, ... saturate, s(v) = tanh(v); 1, 3, 5, ... grow, s(v) = v sqrt(1 + v^2) - v, a cube
+where v is small and a square where it is large. A network of the first kind alone bends back to a
+line beyond what it was trained on, where a spring goes on to stiffen; one of the second kind alone
+cannot learn a tank that is full.
 
 The solver is the 3/8 rule of `_solver`; the input is given at every third of a sample. Everything
 is dimensionless. The sensitivity S of the state by weights and first state is carried along:

@@ -121,7 +121,7 @@ class Choice:
                 )
             self._pilots.remember(chosen)
             self.linear = chosen
-            if wanted.width != 0 and self._pilots.is_even(how):
+            if wanted.width != 0 and self._pilots.is_even:
                 chosen = self._unsigned(chosen)
             elif wanted.width != 0:
                 chosen = self._network(chosen)

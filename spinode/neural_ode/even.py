@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.signal import lfilter
 
-from spinode.neural_ode.state_space import Shape, simulate
+from spinode.neural_ode.state_space import Shape, neurons, simulate
 from spinode.neural_ode.variable_projection import Window
 
 # Rates, a sample, of the filters through which the past drive is seen.
@@ -23,6 +23,8 @@ _RATES = (0.5, 0.2, 0.08, 0.03, 0.012)
 # squares and products explain the second part more.
 _LINEAR, _MORE = 0.4, 0.3
 _ROUNDS, _GUESSES = 100, 3
+# So many samples are enough to decide by.
+_MOST = 20_000
 _RIDGE = 1e-6
 _FOLDS = 5
 # What counts as zero of the output: so many of its samples may be below, for their noise.
@@ -31,33 +33,37 @@ _LOWEST = 0.01
 NEURONS = 8
 
 
-def signed(records: Sequence[Window]) -> list[Window] | None:
-    """Return records whose output got a sign, zero-based, or None where the output is not even."""
+def signed(records: Sequence[Window]) -> list[np.ndarray] | None:
+    """Return the outputs with a sign, from zero on, one a record; None if the output is not even.
+
+    The first `_MOST` measured samples decide; the sign is found for all.
+    """
     past = np.concatenate([_past(record) for record in records])
     truth = np.concatenate([record.truth for record in records])
     good = np.concatenate([record.counts for record in records]) > 0
-    pairs = np.triu_indices(past.shape[1])
-    products = past[:, pairs[0]] * past[:, pairs[1]]
-    plain, squared = (_explained(one[good], truth[good]) for one in (past, products))
-    if plain > _LINEAR or squared < plain + _MORE:
+    used = np.flatnonzero(good)[:_MOST]
+    rows, shown = past[used], truth[used]
+    plain = _explained(rows, shown)
+    if plain > _LINEAR:
         return None
-    size = np.maximum(truth - np.quantile(truth[good], _LOWEST), 0.0)
+    pairs = np.triu_indices(past.shape[1])
+    products = rows[:, pairs[0]] * rows[:, pairs[1]]
+    if _explained(products, shown) < plain + _MORE:
+        return None
+    size = np.maximum(truth - np.quantile(shown, _LOWEST), 0.0)
     best, least = None, np.inf
-    for guess in _guesses(products[good], size[good] ** 2, pairs):
+    for guess in _guesses(products, size[used] ** 2, pairs):
         sign = np.sign(past @ guess)
         for _ in range(_ROUNDS):
-            found = past @ _solve(past[good], (sign * size)[good])
+            found = past @ _solve(rows, (sign * size)[used])
             if np.array_equal(np.sign(found), sign):
                 break
             sign = np.sign(found)
-        error = float(np.mean((np.abs(found) - size)[good] ** 2))
+        error = float(np.mean((np.abs(found) - size)[used] ** 2))
         if error < least:
             best, least = sign, error
     edges = np.cumsum([len(record) for record in records])[:-1]
-    return [
-        replace(record, truth=own)
-        for record, own in zip(records, np.split(best * size, edges), strict=True)
-    ]
+    return np.split(best * size, edges)
 
 
 def with_output(
@@ -80,13 +86,13 @@ def with_output(
     features, good = np.concatenate(runs), np.concatenate([one.counts for one in records]) > 0
     moving = features @ co
     width = np.std(moving) / 2
-    neurons = np.repeat(co[:, None], NEURONS, axis=1)
-    neurons[-1] -= np.quantile(moving, np.linspace(0.05, 0.95, NEURONS))
-    neurons /= width
-    rows = np.concatenate([np.tanh(features @ neurons), features], axis=1)[good]
+    entering = np.repeat(co[:, None], NEURONS, axis=1)
+    entering[-1] -= np.quantile(moving, np.linspace(0.05, 0.95, NEURONS))
+    entering /= width
+    rows = np.concatenate([neurons(features @ entering), features], axis=1)[good]
     truth = np.concatenate([one.truth for one in records])[good]
     new = replace(shape, output_width=NEURONS)
-    return new, new.pack(w1, wf, neurons, _solve(rows, truth))
+    return new, new.pack(w1, wf, entering, _solve(rows, truth))
 
 
 def _past(record: Window) -> np.ndarray:

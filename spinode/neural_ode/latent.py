@@ -28,9 +28,10 @@ FORMAT = "spinode latent model 3"
 
 @dataclass
 class LatentODE:
-    """A Spin-Neural ODE with a state of its own, dx/dt = A x + B e + b + W2 tanh(W1 [x; e] + b1).
+    """A Spin-Neural ODE with a state of its own, dx/dt = A x + B e + b + W2 s(W1 [x; e] + b1).
 
-    Made by `spinode.neural_ode.identification.identify`.
+    Made by `spinode.neural_ode.identification.identify`. Every other neuron saturates, and those
+    between grow (`spinode.neural_ode.state_space.neurons`).
 
     Attributes
     ----------

@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -101,7 +102,7 @@ class Pilots:
     def __init__(self, windows: Callable[[str], list[Window]], seed: int):
         self._windows, self._seed = windows, seed
         self._cache: dict[str, list[Window]] = {}
-        self._signed: dict[str, list[Window] | None] = {}
+        self._signed: dict[str, list[Window]] = {}
         self._arx: dict[tuple, list] = {}
         self._linear: dict[tuple, tuple] = {}
         #: Samples that a start is fitted to, and how long the device remembers.
@@ -111,15 +112,24 @@ class Pilots:
         """Return the whole records; ``signed`` with a sign given to an output that has none."""
         if interpolation not in self._cache:
             self._cache[interpolation] = self._windows(interpolation)
-        if signed and self.is_even(interpolation):
-            return self._signed[interpolation]
-        return self._cache[interpolation]
-
-    def is_even(self, interpolation: str) -> bool:
-        """Return whether the output shows the size of what moves and not its sign."""
+        if not (signed and self.is_even):
+            return self._cache[interpolation]
         if interpolation not in self._signed:
-            self._signed[interpolation] = even.signed(self.records(interpolation))
-        return self._signed[interpolation] is not None
+            self._signed[interpolation] = [
+                replace(record, truth=own)
+                for record, own in zip(self._cache[interpolation], self._signs, strict=True)
+            ]
+        return self._signed[interpolation]
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the output shows the size of what moves and not its sign."""
+        return self._signs is not None
+
+    @cached_property
+    def _signs(self) -> list[np.ndarray] | None:
+        # From samples alone, which are the same for any interpolation.
+        return even.signed(self.records("held"))
 
     def is_short(self, interpolation: str) -> bool:
         """Return whether the records are cross-validated."""

@@ -1,8 +1,9 @@
-"""The Spin-Neural ODE with a state of its own: dx/dt = A x + B e + b + W2 tanh(W1 [x; e] + b1).
+"""The Spin-Neural ODE with a state of its own: dx/dt = A x + B e + b + W2 s(W1 [x; e] + b1).
 
 The paper's state is the delayed output (`spinode.neural_ode.model`). Here it is any n numbers that
 the data call for, of which the output shows one combination, y = C x + D e + c. Without delays a
-noisy sample never enters the state, and a forecast starts from a state fitted to many.
+noisy sample never enters the state, and a forecast starts from a state fitted to many. Every other
+neuron saturates, and those between grow (`neurons`).
 """
 
 from __future__ import annotations
@@ -115,6 +116,17 @@ class Shape:
         wf = np.concatenate([wf[:, : self.width], grown, wf[:, self.width :]], axis=1)
         co = np.insert(co, self.output_width, np.zeros(output_width - self.output_width))
         return new, new.pack(drawn(w1, width), wf, drawn(wo, output_width), co)
+
+
+def neurons(entering: np.ndarray) -> np.ndarray:
+    """Return what neurons, along the last axis, make of what enters them, as `_sensitivities` does.
+
+    Neurons 0, 2, 4, ... saturate, s(v) = tanh(v); 1, 3, 5, ... grow, s(v) = v sqrt(1 + v^2) - v.
+    """
+    leaving = np.tanh(entering)
+    growing = entering[..., 1::2]
+    leaving[..., 1::2] = growing * (np.sqrt(1 + growing**2) - 1)
+    return leaving
 
 
 def simulate(
