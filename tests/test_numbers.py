@@ -382,6 +382,14 @@ TRACED = [
     ),
     (
         "docs/identification.md",
+        "({:.0f} against {:.0f} ms, a ratio of {:.1f})",
+        lambda: [
+            stored("benchmarks/identification_peer")[name]
+            for name in ("ours_ms", "jax_ms", "ratio")
+        ],
+    ),
+    (
+        "docs/identification.md",
         "the same five seeds gave {:.3f} mV ({:.3f} to {:.3f}) there, {:.3f} V ({:.3f} to {:.3f}) "
         "on the tanks, and {:.2f} % on the skyrmion with 3 % noise",
         with_tanh_alone,
