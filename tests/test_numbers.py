@@ -403,6 +403,16 @@ TRACED = [
     ),
     (
         "docs/identification.md",
+        "simulated, {:.2f} times as tall. Seeds 0 and 1 leave {:.2f} and {:.2f} mV there; with tanh "
+        "alone they left {:.2f} and {:.2f} mV.",
+        lambda: [
+            stored("benchmarks/extrapolation")["reach"],
+            *stored("benchmarks/extrapolation")["error_mv"],
+            *stored("benchmarks/extrapolation_tanh")["error_mv"],
+        ],
+    ),
+    (
+        "docs/identification.md",
         "({:.0f} against {:.0f} ms, a ratio of {:.1f})",
         lambda: [
             stored("benchmarks/identification_peer")[name]
