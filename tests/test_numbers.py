@@ -403,8 +403,8 @@ TRACED = [
     ),
     (
         "docs/identification.md",
-        "simulated, {:.2f} times as tall. Seeds 0 and 1 leave {:.2f} and {:.2f} mV there; with tanh "
-        "alone they left {:.2f} and {:.2f} mV.",
+        "simulated, {:.2f} times as tall. Seeds 0 and 1 leave {:.2f} and {:.2f} mV there; with "
+        "tanh alone they left {:.2f} and {:.2f} mV.",
         lambda: [
             stored("benchmarks/extrapolation")["reach"],
             *stored("benchmarks/extrapolation")["error_mv"],
