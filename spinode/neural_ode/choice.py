@@ -124,9 +124,10 @@ class Choice:
             if wanted.width != 0 and self._pilots.is_even:
                 chosen = self._unsigned(chosen)
             elif wanted.width != 0:
-                chosen = self._network(chosen)
+                chosen = self._network(self.linear)
                 if wanted.width is None:
-                    chosen = self._saturating(chosen)
+                    other = self._network(replace(self.linear, growing=False))
+                    chosen = other if self._better(other, chosen) else chosen
             for one in (self.linear, chosen):
                 self.pilot(one)
             network, linear = self.tried[chosen].typical, self.tried[self.linear].typical
@@ -171,17 +172,6 @@ class Choice:
         if wanted.width is None:
             chosen = self._climb(chosen, "width", _WIDTHS[1:], patience=1, go_on=True)
         return chosen
-
-    def _saturating(self, chosen: Candidate) -> Candidate:
-        """Return the best network of saturating neurons alone, if it is better than ``chosen``."""
-        other = replace(chosen, growing=False, width=_WIDTHS[0], ridge=self._first_ridge(chosen))
-        self.pilot(other)
-        if self._wanted.states is None:
-            other = self._neighbours(other)
-        if self._wanted.ridge is None:
-            other = self._best_ridge(other)
-        other = self._climb(other, "width", _WIDTHS[1:], patience=1, go_on=True)
-        return other if self._better(other, chosen) else chosen
 
     def _climb(
         self, first: Candidate, name: str, values, patience: int = 2, go_on: bool = False
