@@ -392,6 +392,11 @@ TRACED = [
         "The search took {} states, {} neurons",
         lambda: [identified("wiener_hammerstein")["chosen"][name] for name in ("states", "width")],
     ),
+    (
+        "docs/identification.md",
+        "and {:.3f} mV with tanh alone",
+        lambda: [stored("benchmarks/wiener_hammerstein_tanh")["wiener_hammerstein_mv"]],
+    ),
     *(
         (
             "docs/identification.md",
