@@ -11,9 +11,9 @@
 #
 # a neural ODE with a state $x$ of its own. The paper's state is the delayed output: each sample is
 # taken as exact, noise included. Here the state is whatever explains all of the samples, and a
-# forecast starts from a state fitted to many of them. Half of the neurons $s$ saturate, as tanh
-# does; the other half grow, $s(v) = v\sqrt{1 + v^2} - v$, so that a spring that stiffens goes on to
-# do so beyond what was recorded.
+# forecast starts from a state fitted to many of them. The neurons $s$ saturate, as tanh does, or
+# every other one grows, $s(v) = v\sqrt{1 + v^2} - v$, so that a spring that stiffens goes on to
+# stiffen beyond what was recorded. Held-out pieces of the recording decide.
 #
 # The same without a notebook, in one command:
 #

@@ -56,9 +56,9 @@ def model(recording):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("output_width", [0, 3])
-def test_sensitivities_are_the_derivatives(output_width):
-    shape = Shape(3, 2, 4, output_width)
+@pytest.mark.parametrize(("output_width", "growing"), [(0, True), (3, True), (3, False)])
+def test_sensitivities_are_the_derivatives(output_width, growing):
+    shape = Shape(3, 2, 4, output_width, growing)
     generator = np.random.default_rng(0)
     weights = 0.4 * generator.normal(size=shape.weights)
     weights[shape.sizes[0] :][4:7] -= 0.5
@@ -68,7 +68,7 @@ def test_sensitivities_are_the_derivatives(output_width):
     first = generator.normal(size=3)
     rows = np.empty((20, shape.weights + 4))
     assert _sensitivities.window_rows(
-        *shape.unpack(weights), 0.3, first, stages, truth, counts, rows
+        *shape.unpack(weights), growing, 0.3, first, stages, truth, counts, rows
     )
     assert not rows[7].any()
     both = np.concatenate([weights, first])
@@ -82,19 +82,20 @@ def test_sensitivities_are_the_derivatives(output_width):
         assert np.allclose(rows[:, i], counts * slope, rtol=1e-5, atol=1e-6)
 
 
-def test_neurons_are_those_of_the_compiled_loops():
+@pytest.mark.parametrize("growing", [True, False])
+def test_neurons_are_those_of_the_compiled_loops(growing):
     """The output network alone, at the first sample: y = co . s([x, e, 1] wo)."""
-    shape = Shape(1, 1, 0, 6)
+    shape = Shape(1, 1, 0, 6, growing)
     generator = np.random.default_rng(3)
     wo, out = 2 * generator.normal(size=(3, 6)), generator.normal(size=6)
     weights = shape.pack(wo=wo, co=np.append(out, np.zeros(3)))
     entering = np.array([0.7, -0.4, 1.0]) @ wo
     shown, _ = simulate(shape, weights, 0.1, np.array([0.7]), np.full((4, 1), -0.4))
-    assert shown[0] == pytest.approx(out @ neurons(entering))
+    assert shown[0] == pytest.approx(out @ neurons(entering, growing))
 
 
 def test_growing_neurons_are_cubes_and_squares():
-    small, large = neurons(np.array([[0.0, 1e-3], [0.0, -1e4]]))[:, 1]
+    small, large = neurons(np.array([[0.0, 1e-3], [0.0, -1e4]]), growing=True)[:, 1]
     assert small == pytest.approx(1e-9 / 2, rel=1e-5)
     assert large == pytest.approx(-1e8, rel=1e-3)
 

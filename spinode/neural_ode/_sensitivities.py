@@ -7,10 +7,9 @@ With the regressor z = (x, e, 1) of n states, m inputs and a one, and h neurons:
     y = co @ (t_o, z)           co: (h_o + n + m + 1), the columns of the output network, C, D, c
     t_o = s(z @ wo)             wo: (n + m + 1, h_o)
 
-Neurons 0, 2, 4, ... saturate, s(v) = tanh(v); 1, 3, 5, ... grow, s(v) = v sqrt(1 + v^2) - v, a cube
-where v is small and a square where it is large. A network of the first kind alone bends back to a
-line beyond what it was trained on, where a spring goes on to stiffen; one of the second kind alone
-cannot learn a tank that is full.
+Neurons saturate, s(v) = tanh(v); or, with ``growing``, those of 1, 3, 5, ... grow instead, s(v) = v
+sqrt(1 + v^2) - v, a cube where v is small and a square where it is large. A network of the first
+kind alone bends back to a line beyond what it was trained on, where a spring goes on to stiffen.
 
 The solver is the 3/8 rule of `_solver`; the input is given at every third of a sample. Everything
 is dimensionless. The sensitivity S of the state by weights and first state is carried along:
@@ -30,7 +29,7 @@ _LOST = 1e3
 
 
 @njit(**COMPILE, forceinline=True)
-def _hidden(weights, z, t, gain):
+def _hidden(weights, growing, z, t, gain):
     """``t = s(z @ weights)`` and its derivative by what enters the neurons, ``gain``."""
     t[:] = 0.0
     for q in range(weights.shape[0]):
@@ -39,13 +38,13 @@ def _hidden(weights, z, t, gain):
             t[j] += weights[q, j] * value
     gain[:] = t
     tanh_inplace(t)
-    for j in range(0, t.size, 2):
-        gain[j] = 1 - t[j] * t[j]
-    for j in range(1, t.size, 2):
+    for j in range(t.size):
         v = gain[j]
-        root = np.sqrt(1 + v * v)
-        t[j] = v * (root - 1)
-        gain[j] = (1 + 2 * v * v) / root - 1
+        gain[j] = 1 - t[j] * t[j]
+        if growing and j % 2 == 1:
+            root = np.sqrt(1 + v * v)
+            t[j] = v * (root - 1)
+            gain[j] = (1 + 2 * v * v) / root - 1
 
 
 @njit(**COMPILE, forceinline=True)
@@ -63,12 +62,13 @@ def _stage(i, n, x, step, slopes, z):
 
 
 @njit(**COMPILE)
-def simulate(w1, wf, wo, co, step, first, stages, outputs, states):
+def simulate(w1, wf, wo, co, growing, step, first, stages, outputs, states):
     """Integrate from ``first`` through all of ``stages``.
 
     Parameters
     ----------
     w1, wf, wo, co : arrays
+    growing : bool
         See the module's text.
     step : float
         Sample spacing in the model's time.
@@ -101,7 +101,7 @@ def simulate(w1, wf, wo, co, step, first, stages, outputs, states):
         for q in range(m):
             z[n + q] = stages[3 * k, q]
         if ho > 0:
-            _hidden(wo, z, to, out_gain)
+            _hidden(wo, growing, z, to, out_gain)
         psi[ho:] = z
         outputs[k] = dot(co, psi)
         if k == samples - 1:
@@ -111,7 +111,7 @@ def simulate(w1, wf, wo, co, step, first, stages, outputs, states):
             for q in range(m):
                 z[n + q] = stages[3 * k + i, q]
             if h > 0:
-                _hidden(w1, z, t, gain)
+                _hidden(w1, growing, z, t, gain)
             for r in range(n):
                 slopes[i, r] = dot(wf[r], phi)
         advance(x, step, slopes)
@@ -161,12 +161,12 @@ def _outer4(a0, a1, a2, a3, rows, out):
 
 
 @njit(**COMPILE)
-def window_rows(w1, wf, wo, co, step, first, stages, truth, weights, rows):
+def window_rows(w1, wf, wo, co, growing, step, first, stages, truth, weights, rows):
     """Fill the rows of the Jacobian of the residuals of one window, and the residuals.
 
     Parameters
     ----------
-    w1, wf, wo, co, step, first, stages
+    w1, wf, wo, co, growing, step, first, stages
         As for `simulate`.
     truth, weights : array, shape (samples,)
         Measured output, and the square root of what each sample counts: 0 where it is missing.
@@ -209,7 +209,7 @@ def window_rows(w1, wf, wo, co, step, first, stages, truth, weights, rows):
             rows[k] = 0.0
         else:
             if ho > 0:
-                _hidden(wo, z, to, out_gain)
+                _hidden(wo, growing, z, to, out_gain)
             row = rows[k]
             for j in range(ho):
                 co_gain[j] = co[j] * out_gain[j]
@@ -242,7 +242,7 @@ def window_rows(w1, wf, wo, co, step, first, stages, truth, weights, rows):
                 z[n + q] = stages[3 * k + i, q]
             t = phi[i, :h]
             if h > 0:
-                _hidden(w1, z, t, gain[i])
+                _hidden(w1, growing, z, t, gain[i])
             for r in range(n):
                 slopes[i, r] = dot(wf[r], phi[i])
             for r in range(n):

@@ -124,7 +124,10 @@ class Choice:
             if wanted.width != 0 and self._pilots.is_even:
                 chosen = self._unsigned(chosen)
             elif wanted.width != 0:
-                chosen = self._network(chosen)
+                chosen = self._network(self.linear)
+                if wanted.width is None:
+                    other = self._network(replace(self.linear, growing=False))
+                    chosen = other if self._better(other, chosen) else chosen
             for one in (self.linear, chosen):
                 self.pilot(one)
             network, linear = self.tried[chosen].typical, self.tried[self.linear].typical
@@ -225,7 +228,9 @@ class Choice:
         tried, pilots = self.tried[candidate], self._pilots
         everything = pilots.records(candidate.interpolation)
         inputs = everything[0].stages.shape[1]
-        shape = Shape(candidate.states, inputs, candidate.width, candidate.output_width)
+        shape = Shape(
+            candidate.states, inputs, candidate.width, candidate.output_width, candidate.growing
+        )
         with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
             options = {"ridge": candidate.ridge, "bar": bar}
             error = tried.typical

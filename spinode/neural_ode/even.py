@@ -89,7 +89,7 @@ def with_output(
     entering = np.repeat(co[:, None], NEURONS, axis=1)
     entering[-1] -= np.quantile(moving, np.linspace(0.05, 0.95, NEURONS))
     entering /= width
-    rows = np.concatenate([neurons(features @ entering), features], axis=1)[good]
+    rows = np.concatenate([neurons(features @ entering, shape.growing), features], axis=1)[good]
     truth = np.concatenate([one.truth for one in records])[good]
     new = replace(shape, output_width=NEURONS)
     return new, new.pack(w1, wf, entering, _solve(rows, truth))

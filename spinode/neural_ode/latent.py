@@ -30,8 +30,8 @@ FORMAT = "spinode latent model 3"
 class LatentODE:
     """A Spin-Neural ODE with a state of its own, dx/dt = A x + B e + b + W2 s(W1 [x; e] + b1).
 
-    Made by `spinode.neural_ode.identification.identify`. Every other neuron saturates, and those
-    between grow (`spinode.neural_ode.state_space.neurons`).
+    Made by `spinode.neural_ode.identification.identify`. Its neurons saturate, or every other one
+    grows (`spinode.neural_ode.state_space.neurons`).
 
     Attributes
     ----------
@@ -234,6 +234,7 @@ class LatentODE:
             rows = np.empty((samples, self.shape.weights + n + 1))
             alive = _sensitivities.window_rows(
                 *self.shape.unpack(self.weights),
+                self.shape.growing,
                 self.step,
                 first,
                 stages,

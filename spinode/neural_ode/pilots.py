@@ -49,6 +49,7 @@ class Candidate:
     ridge: float | None = None
     interpolation: str | None = None
     output_width: int = 0  # more than 0 where the output does not show a sign
+    growing: bool = True
 
 
 @dataclass
@@ -225,7 +226,13 @@ class Pilots:
                 shape, weights, step = self._first(candidate, number)
             else:
                 step, *weights = before[1].models[number * starts + start]
-                shape = Shape(candidate.states, inputs, before[0].width, candidate.output_width)
+                shape = Shape(
+                    candidate.states,
+                    inputs,
+                    before[0].width,
+                    candidate.output_width,
+                    candidate.growing,
+                )
             shape, weights = self._widened(shape, np.array(weights), candidate, start)
             scored = HeldOut(held, self.burn_in)
             done = train(
@@ -264,6 +271,7 @@ class Pilots:
         """Return the linear model that a candidate starts from, with its network at the output."""
         how, without_sign = candidate.interpolation, candidate.output_width > 0
         shape, weights, step = self.linear_model(candidate.states, how, split, without_sign)
+        shape = replace(shape, growing=candidate.growing)
         if without_sign:
             fitted = self.records(how) if split is None else self.splits(how)[split][0]
             shape, weights = even.with_output(shape, weights, step, fitted)

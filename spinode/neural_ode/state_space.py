@@ -2,8 +2,8 @@
 
 The paper's state is the delayed output (`spinode.neural_ode.model`). Here it is any n numbers that
 the data call for, of which the output shows one combination, y = C x + D e + c. Without delays a
-noisy sample never enters the state, and a forecast starts from a state fitted to many. Every other
-neuron saturates, and those between grow (`neurons`).
+noisy sample never enters the state, and a forecast starts from a state fitted to many. Its
+neurons saturate, or every other one grows (`neurons`).
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ class Shape:
         Neurons of the hidden layer; 0 makes the model linear.
     output_width : int
         Neurons of a network between state and output; 0 for none.
+    growing : bool
+        Whether every other neuron grows; else all saturate. See `neurons`.
     """
 
     states: int
     inputs: int
     width: int = 0
     output_width: int = 0
+    growing: bool = True
 
     @property
     def columns(self) -> int:
@@ -118,14 +121,16 @@ class Shape:
         return new, new.pack(drawn(w1, width), wf, drawn(wo, output_width), co)
 
 
-def neurons(entering: np.ndarray) -> np.ndarray:
+def neurons(entering: np.ndarray, growing: bool) -> np.ndarray:
     """Return what neurons, along the last axis, make of what enters them, as `_sensitivities` does.
 
-    Neurons 0, 2, 4, ... saturate, s(v) = tanh(v); 1, 3, 5, ... grow, s(v) = v sqrt(1 + v^2) - v.
+    They saturate, s(v) = tanh(v), or, with ``growing``, those of 1, 3, 5, ... grow, s(v) = v
+    sqrt(1 + v^2) - v.
     """
     leaving = np.tanh(entering)
-    growing = entering[..., 1::2]
-    leaving[..., 1::2] = growing * (np.sqrt(1 + growing**2) - 1)
+    if growing:
+        odd = entering[..., 1::2]
+        leaving[..., 1::2] = odd * (np.sqrt(1 + odd**2) - 1)
     return leaving
 
 
@@ -135,5 +140,6 @@ def simulate(
     """Return output, shape (samples,), and states, shape (samples, n), from a first state on."""
     samples = (len(stages) - 1) // 3 + 1
     outputs, states = np.empty(samples), np.empty((samples, shape.states))
-    _sensitivities.simulate(*shape.unpack(weights), step, first, stages, outputs, states)
+    network = *shape.unpack(weights), shape.growing
+    _sensitivities.simulate(*network, step, first, stages, outputs, states)
     return outputs, states
