@@ -352,7 +352,7 @@ def train_latent(seed):
 
 latent_models, latent_seconds = zip(*map(train_latent, seeds), strict=True)
 latent_trainings = {"latent": (latent_models, None)}
-latent_forecasts, latent_errors, _ = evaluate(latent_trainings, None, one, stretches)
+latent_forecasts, latent_errors = evaluate(latent_trainings, None, one, stretches)[:2]
 all_forecasts |= latent_forecasts
 errors |= latent_errors
 
@@ -384,7 +384,7 @@ for name, found in stretch_errors.items():
     shade = {"alpha": 0.15, "color": LOOKS[name].color, "linewidth": 0}
     ax.fill_between(
         ends * spacing * 1e9,
-        *(np.append(edge, edge[-1]) for edge in (found.min(axis=0), found.max(axis=0))),
+        *(np.pad(edge, (0, 1), "edge") for edge in (found.min(axis=0), found.max(axis=0))),
         step="post",
         **shade,
     )

@@ -579,6 +579,7 @@ def same_points(name):
     )
 
 
+# %%
 def cost_of(name):
     """Say what a point costs, by micromagnetics and by the neural ODE."""
     simulated_point = physics[name].attrs["wall_time"] / counts[name]
@@ -631,6 +632,8 @@ good_for = (
     f"skyrmion recalls {capacity['memory_capacity']:.1f} inputs (memory capacity) and computes "
     "nonlinear functions of these."
 )
+
+# %%
 emulated_here = [name for name, rows in against.items() if "published" in rows]
 # Whether the authors' weights, looked up exactly, predict as their MuMax3 does.
 as_physics = {
