@@ -63,7 +63,8 @@ def identify(
     states : int or "auto"
         Length of the state.
     width : int or "auto"
-        Neurons of the hidden layer; 0 for a linear model.
+        Neurons of the hidden layer; 0 for a linear model. Every other one grows
+        (`spinode.neural_ode.state_space.neurons`), unless at "auto" saturating ones do better.
     ridge : float or "auto"
         What the squares of the weights out of the neurons add to the mean squared error of the
         normalized output.
