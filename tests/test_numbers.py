@@ -228,6 +228,11 @@ def with_tanh_alone():
     return [*tests, 100 * stored("benchmarks/noise_tanh")["nrmse_3"]]
 
 
+def oscillator(point, form):
+    """Median and range of the errors to the noise-free oscillator, by working point and form."""
+    return percent(stored("benchmarks/oscillator")[point][form])
+
+
 def each_seed(device, test, unit):
     return [unit * one for one in identified(device)["seeds"][test]]
 
@@ -439,6 +444,32 @@ TRACED = [
         "docs/identification.md",
         "The arrow: {:.3f}, {:.3f}, {:.3f}, {:.3f}, {:.3f} mV.",
         lambda: each_seed("silverbox", "silverbox_arrow", 1e3),
+    ),
+    (
+        "docs/identification.md",
+        "(k = 2) leaves {:.2f} % ({:.2f} to {:.2f}), the latent form {:.2f} % ({:.2f} to {:.2f})",
+        lambda: [*oscillator("cochlear", "paper_form"), *oscillator("cochlear", "latent_form")],
+    ),
+    (
+        "docs/identification.md",
+        "where the noise is {:.0f} times as strong, the paper's form leaves {:.2f} % ({:.2f} to "
+        "{:.2f})",
+        lambda: [
+            stored("benchmarks/oscillator")["spectrogram"]["noise"]
+            / stored("benchmarks/oscillator")["cochlear"]["noise"],
+            *oscillator("spectrogram", "paper_form"),
+        ],
+    ),
+    (
+        "docs/identification.md",
+        "in {:.1f} minutes of threads: {:.2f} %, where the paper's form has {:.2f} %.",
+        lambda: [
+            stored("benchmarks/oscillator")["spectrogram"]["cpu_minutes"]["latent_form"],
+            *(
+                100 * stored("benchmarks/oscillator")["spectrogram"][form][0]
+                for form in ("latent_form", "paper_form")
+            ),
+        ],
     ),
     ("docs/sweeps.md", "{} points are as good as that", lambda: as_good_as_the_best()[:1]),
     ("docs/sweeps.md", "with a probability of {:.0f} %", lambda: as_good_as_the_best()[1:]),
