@@ -9,7 +9,7 @@ chosen on the next 1,000), and forecast that run from its first samples. `latent
 state of its own, of m_z, which learns all 10,000 samples.
 
     python benchmarks/coordinates.py --seeds 0 1 2
-    python benchmarks/coordinates.py --only latent --states 7 --width 16
+    python benchmarks/coordinates.py --only latent --states 7 --width 32
 
 Prints one JSON object on its last line: NRMSE of m_z on the run, by coordinate and seed, and the
 largest error within 0.2 ns of its highest maximum.
@@ -95,7 +95,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--k", type=int, default=2)
     parser.add_argument("--states", type=int, default=7)
-    parser.add_argument("--width", type=int, default=50)
+    parser.add_argument("--width", type=int, help="50 neurons a layer, or 16 of latent")
     parser.add_argument("--only", choices=[*COORDINATES, "latent"], action="append")
     given = parser.parse_args()
     learned = recording(ONE_SKYRMION, lambda name: name, samples=ONE_SKYRMION.learning.held_out[0])
@@ -103,10 +103,10 @@ def main():
     found = {}
     for name in given.only or [*COORDINATES, "latent"]:
         if name == "latent":
-            one = partial(latent, options={"states": given.states, "width": given.width})
+            way = partial(latent, options={"states": given.states, "width": given.width or 16})
         else:
-            one = partial(delayed, name, options={"k": given.k, "width": given.width})
-        found[name] = [one(seed, learned=learned, run=run, drive=drive) for seed in given.seeds]
+            way = partial(delayed, name, options={"k": given.k, "width": given.width or 50})
+        found[name] = [way(seed, learned=learned, run=run, drive=drive) for seed in given.seeds]
     for coordinate, errors in found.items():
         print(coordinate, ", ".join(f"{one:.2%} (top: {top:.4f})" for one, top in errors))
     print(json.dumps({"top": float(run.mz.max()), **found, **vars(given)}))

@@ -68,7 +68,7 @@ def test_sensitivities_are_the_derivatives(output_width, growing):
     first = generator.normal(size=3)
     rows = np.empty((20, shape.weights + 4))
     assert _sensitivities.window_rows(
-        *shape.unpack(weights), growing, 0.3, first, stages, truth, counts, rows
+        *shape.network(weights), 0.3, first, stages, truth, counts, rows
     )
     assert not rows[7].any()
     both = np.concatenate([weights, first])

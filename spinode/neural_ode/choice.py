@@ -19,7 +19,6 @@ from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.latent_training import HeldOut, train
 from spinode.neural_ode.pilots import WINDOW, Candidate, Pilots, Tried
-from spinode.neural_ode.state_space import Shape
 from spinode.neural_ode.variable_projection import Window
 from spinode.provenance import code_version
 
@@ -228,9 +227,7 @@ class Choice:
         tried, pilots = self.tried[candidate], self._pilots
         everything = pilots.records(candidate.interpolation)
         inputs = everything[0].stages.shape[1]
-        shape = Shape(
-            candidate.states, inputs, candidate.width, candidate.output_width, candidate.growing
-        )
+        shape = candidate.shape(inputs)
         with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
             options = {"ridge": candidate.ridge, "bar": bar}
             error = tried.typical

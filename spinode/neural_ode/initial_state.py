@@ -46,7 +46,7 @@ def fit_state(
     -------
     array, shape (n,)
     """
-    network, n = (*shape.unpack(weights), shape.growing), shape.states
+    network, n = shape.network(weights), shape.states
     counts = np.isfinite(truth).astype(float)
     truth = np.where(counts > 0, truth, 0.0)
     rows = np.empty((len(truth), shape.weights + n + 1))

@@ -233,8 +233,7 @@ class LatentODE:
         if self.covariance is not None:
             rows = np.empty((samples, self.shape.weights + n + 1))
             alive = _sensitivities.window_rows(
-                *self.shape.unpack(self.weights),
-                self.shape.growing,
+                *self.shape.network(self.weights),
                 self.step,
                 first,
                 stages,

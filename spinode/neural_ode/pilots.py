@@ -51,6 +51,10 @@ class Candidate:
     output_width: int = 0  # more than 0 where the output does not show a sign
     growing: bool = True
 
+    def shape(self, inputs: int) -> Shape:
+        """Return the shape of its model of so many inputs."""
+        return Shape(self.states, inputs, self.width, self.output_width, self.growing)
+
 
 @dataclass
 class Tried:
@@ -226,13 +230,7 @@ class Pilots:
                 shape, weights, step = self._first(candidate, number)
             else:
                 step, *weights = before[1].models[number * starts + start]
-                shape = Shape(
-                    candidate.states,
-                    inputs,
-                    before[0].width,
-                    candidate.output_width,
-                    candidate.growing,
-                )
+                shape = replace(candidate, width=before[0].width).shape(inputs)
             shape, weights = self._widened(shape, np.array(weights), candidate, start)
             scored = HeldOut(held, self.burn_in)
             done = train(

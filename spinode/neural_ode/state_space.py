@@ -57,8 +57,12 @@ class Shape:
         """Number of all weights."""
         return sum(self.sizes)
 
+    def network(self, weights: np.ndarray) -> tuple:
+        """Return what `_sensitivities` calls its network: w1, wf, wo, co, growing."""
+        return *self.unpack(weights), self.growing
+
     def unpack(self, weights: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return views of ``weights`` as `_sensitivities` reads them: w1, wf, wo, co."""
+        """Return views of ``weights``: w1, wf, wo, co."""
         parts = np.split(weights, np.cumsum(self.sizes)[:-1])
         return (
             parts[0].reshape(self.columns, self.width),
@@ -140,6 +144,5 @@ def simulate(
     """Return output, shape (samples,), and states, shape (samples, n), from a first state on."""
     samples = (len(stages) - 1) // 3 + 1
     outputs, states = np.empty(samples), np.empty((samples, shape.states))
-    network = *shape.unpack(weights), shape.growing
-    _sensitivities.simulate(*network, step, first, stages, outputs, states)
+    _sensitivities.simulate(*shape.network(weights), step, first, stages, outputs, states)
     return outputs, states

@@ -114,7 +114,7 @@ class VariableProjection:
 
     def error(self, weights: np.ndarray, firsts: np.ndarray) -> float:
         """Return mean squared error plus ridge; infinite where the state is lost."""
-        network = *self.shape.unpack(weights), self.shape.growing
+        network = self.shape.network(weights)
         nowhere = np.empty((0, self.shape.states))
 
         def part(numbers):
@@ -134,7 +134,7 @@ class VariableProjection:
 
     def trajectories(self, weights: np.ndarray, firsts: np.ndarray) -> list[np.ndarray]:
         """Return the states of every window, each of shape (samples, n)."""
-        network = *self.shape.unpack(weights), self.shape.growing
+        network = self.shape.network(weights)
 
         def one(window, first):
             states = np.empty((len(window), self.shape.states))
@@ -154,7 +154,7 @@ class VariableProjection:
             (weights,), ``gw`` (windows, n) and ``error``, over the free weights. None if a state
             was lost.
         """
-        network, n = (*self.shape.unpack(weights), self.shape.growing), self.shape.states
+        network, n = self.shape.network(weights), self.shape.states
         total = self.shape.weights
         columns = np.append(self.free, np.arange(total, total + n + 1))
         every = len(columns) == total + n + 1
