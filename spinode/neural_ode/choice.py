@@ -39,6 +39,8 @@ class Choice:
         Gives the records, a list of Window, for an interpolation.
     wanted : Candidate
         What the user has fixed.
+    validation : callable or None
+        Gives the records to choose by; by default, pieces of the others are held out.
     seed : int
     steps : int
         Most steps of the last training.
@@ -56,12 +58,13 @@ class Choice:
         windows: Callable[[str], list[Window]],
         wanted: Candidate,
         *,
+        validation: Callable[[str], list[Window]] | None,
         seed: int,
         steps: int,
         checkpoint: str | Path | None,
         progress: bool,
     ):
-        self._pilots = Pilots(windows, seed)
+        self._pilots = Pilots(windows, seed, validation)
         self._wanted, self._seed = wanted, seed
         self._progress = progress
         self.chosen = self.linear = wanted
@@ -235,7 +238,8 @@ class Choice:
                 starts, plan = pilots.starts(candidate), pilots.plan(short=True)
             else:
                 step, weights = tried.models[0][0], tried.models[0][1:]
-                plan = ((WINDOW, _POLISH),)
+                # What was held out has its say, too; records to choose by are not learned from.
+                plan = ((WINDOW, 0 if pilots.validated else _POLISH),)
                 if candidate.width + candidate.output_width > 0:
                     fitted, held = pilots.long_split(candidate.interpolation)
                     done = train(
@@ -287,7 +291,10 @@ class Choice:
         """Return what a checkpoint must agree in."""
         how = self._wanted.interpolation or "linear"
         data = hashlib.sha256()
-        for record in self._pilots.records(how):
+        windows = list(self._pilots.records(how))
+        if self._pilots.validated:
+            windows += self._pilots.long_split(how)[1]
+        for record in windows:
             data.update(record.truth.tobytes() + record.counts.tobytes())
             data.update(record.stages.tobytes())
         options = {"seed": self._seed, "steps": self._steps}

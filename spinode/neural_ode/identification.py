@@ -7,7 +7,7 @@ to a latent Spin-Neural ODE (`latent`), its size and ridge chosen on held-out pi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +23,11 @@ from spinode.neural_ode import records as recordings
 from spinode.neural_ode.choice import Choice
 from spinode.neural_ode.dead_time import dead_times
 from spinode.neural_ode.latent import LatentODE
-from spinode.neural_ode.measured import in_units_of
+from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.pilots import Candidate
+from spinode.neural_ode.records import Record
 from spinode.neural_ode.stages import INTERPOLATIONS
+from spinode.neural_ode.variable_projection import Window
 from spinode.trajectory import as_list
 
 #: Most Levenberg-Marquardt steps of the last training; the held-out pieces end most sooner.
@@ -33,10 +35,11 @@ STEPS = 400
 
 
 def identify(
-    records: xr.Dataset | Sequence[xr.Dataset],
+    records: Record | Sequence[Record],
     *,
     output: str,
     inputs: str | Sequence[str],
+    validation: Record | Sequence[Record] | None = None,
     states: int | str = "auto",
     width: int | str = "auto",
     ridge: float | str = "auto",
@@ -49,17 +52,21 @@ def identify(
     """Learn a latent Spin-Neural ODE from measured records, in one call.
 
     Whatever is left at ``"auto"`` is chosen by free simulation of pieces of the records that were
-    held out of the fit. Scales, time scale and burn-in come from the data.
+    held out of the fit, or of other records. Scales, time scale and burn-in come from the data.
 
     Parameters
     ----------
-    records : Dataset, or sequence of them
+    records : Dataset, (Dataset, Drive), or sequence of them
         Evenly spaced samples over ``time`` (s), all with the same spacing. A dimension ``run``
-        counts as several records. NaN in the output is a missing sample.
+        counts as several records. NaN in the output is a missing sample. With a drive, the inputs
+        are known at any time, and nothing is interpolated between their samples.
     output : str
         Variable of the measured output.
     inputs : str or sequence of str
         Variables that drive the device.
+    validation : as records, optional
+        Records that choose, and end the training, instead of held-out pieces: all of the records
+        is then learned from. Let them hold what forecasts should be good at.
     states : int or "auto"
         Length of the state.
     width : int or "auto"
@@ -99,7 +106,9 @@ def identify(
     """
     options = {"states": states, "width": width, "ridge": ridge, "interpolation": interpolation}
     with threadpool_limits(1, "blas"):
-        model, choice = _search(records, output, inputs, options, seed, steps, checkpoint, progress)
+        model, choice = _search(
+            records, output, inputs, options, seed, steps, checkpoint, progress, validation
+        )
         learned = choice.finish(model)
     choice.end()
     return learned
@@ -144,17 +153,14 @@ def fit_latent(
     """
     records = [in_units_of(model, one, model.output.name) for one in as_list(trajectory)]
     names = [channel.name for channel in model.inputs]
+    if train is not None:
+        first, stop = train
+        records = [one.isel(time=slice(first, stop)) for one in records]
     if inputs is not None:
         drives = list(inputs) if isinstance(inputs, Sequence) else [inputs]
         if len(drives) != len(records):
             raise InputError(f"{len(records)} trajectories need as many drives, not {len(drives)}.")
-        records = [
-            one.assign({n: ("time", np.asarray(drive.sample(one.time.values)[n])) for n in names})
-            for one, drive in zip(records, drives, strict=True)
-        ]
-    if train is not None:
-        first, stop = train
-        records = [one.isel(time=slice(first, stop)) for one in records]
+        records = list(zip(records, drives, strict=True))
     learned = identify(
         records, output=model.output.name, inputs=names, states=states, width=width, ridge=ridge,
         interpolation=interpolation or "auto", steps=steps, seed=seed, checkpoint=checkpoint,
@@ -193,7 +199,7 @@ def linear_and_network(
 
 
 def _search(
-    records, output, inputs, options, seed, steps, checkpoint, progress
+    records, output, inputs, options, seed, steps, checkpoint, progress, validation=None
 ) -> tuple[LatentODE, Choice]:
     """Return a model without weights, and what was found for it."""
     inputs = [inputs] if isinstance(inputs, str) else list(inputs)
@@ -208,23 +214,24 @@ def _search(
             f"interpolation must be one of auto, {', '.join(INTERPOLATIONS)}, "
             f"not {interpolation!r}."
         )
-    model, records = for_data.latent(records, output, inputs)
-    held_inputs = all(recordings.is_held(one, name) for one in records for name in inputs)
+    data, drives = recordings.with_drives(records, inputs)
+    model, data = for_data.latent(data, output, inputs)
+    if interpolation == "auto":
+        held = all(recordings.is_held(one, name) for one in data for name in inputs)
+        known = None not in drives  # at any time: nothing is interpolated but a forecast's inputs
+        interpolation = "held" if held else "cubic" if known else None
     wanted = Candidate(
         states=None if states == "auto" else states,
         width=None if width == "auto" else width,
         ridge=None if ridge == "auto" else float(ridge),
-        interpolation="held"
-        if interpolation == "auto" and held_inputs
-        else None
-        if interpolation == "auto"
-        else interpolation,
+        interpolation=interpolation,
     )
-    plain = [recordings.window(model, one, "held") for one in records]
+    plain = _windows(model, data, drives)("held")
     model = replace(model, dead_times=dead_times(plain))
     choice = Choice(
-        lambda how: [recordings.window(model, one, how) for one in records],
+        _windows(model, data, drives),
         wanted,
+        validation=None if validation is None else _validation(model, validation),
         seed=seed,
         steps=steps,
         checkpoint=checkpoint,
@@ -232,6 +239,23 @@ def _search(
     )
     choice.search()
     return model, choice
+
+
+def _validation(model: LatentODE, given: Record | Sequence[Record]) -> Callable:
+    """Return what gives the records to choose by, for an interpolation."""
+    names = [channel.name for channel in model.inputs]
+    data, drives = recordings.with_drives(given, names)
+    data = [measured(model, one, "a record of validation") for one in data]
+    recordings.check(data, model.output.name, names)
+    return _windows(model, data, drives)
+
+
+def _windows(
+    model: LatentODE, data: list[xr.Dataset], drives: list[Drive | None]
+) -> Callable[[str], list[Window]]:
+    """Return what gives records as the model sees them, for an interpolation."""
+    pairs = list(zip(data, drives, strict=True))
+    return lambda how: [recordings.window(model, one, how, drive) for one, drive in pairs]
 
 
 def _check(name: str, value, least: int) -> None:

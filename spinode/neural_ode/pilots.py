@@ -102,10 +102,17 @@ class Pilots:
         Gives the records, a list of Window, for an interpolation.
     seed : int
         Of the weights into new neurons.
+    validation : callable, optional
+        Gives records to score on, instead of pieces of those to learn from.
     """
 
-    def __init__(self, windows: Callable[[str], list[Window]], seed: int):
-        self._windows, self._seed = windows, seed
+    def __init__(
+        self,
+        windows: Callable[[str], list[Window]],
+        seed: int,
+        validation: Callable[[str], list[Window]] | None = None,
+    ):
+        self._windows, self._seed, self._validation = windows, seed, validation
         self._cache: dict[str, list[Window]] = {}
         self._signed: dict[str, list[Window]] = {}
         self._arx: dict[tuple, list] = {}
@@ -136,15 +143,25 @@ class Pilots:
         # From samples alone, which are the same for any interpolation.
         return even.signed(self.records("held"))
 
+    @property
+    def validated(self) -> bool:
+        """Whether other records than those to learn from are scored on."""
+        return self._validation is not None
+
     def is_short(self, interpolation: str) -> bool:
         """Return whether the records are cross-validated."""
-        return sum(len(record) for record in self.records(interpolation)) <= SHORT
+        return (
+            not self.validated
+            and sum(len(record) for record in self.records(interpolation)) <= SHORT
+        )
 
     def long_split(
         self, interpolation: str, signed: bool = False
     ) -> tuple[list[Window], list[Window]]:
-        """Return what is fitted and what is held out of long records."""
+        """Return what is fitted and what is scored on, of records that are not cross-validated."""
         data = self.records(interpolation, signed)
+        if self.validated:
+            return data, self._validation(interpolation)
         return records.hold_out(data, _LONG_BLOCKS, _LONG_EVERY, _LONG_EVERY // 2)
 
     def splits(

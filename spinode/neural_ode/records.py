@@ -11,14 +11,54 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from spinode.devices.drives import Drive
 from spinode.errors import InputError
 from spinode.neural_ode.measured import in_units_of
 from spinode.neural_ode.stages import StageInputs
 from spinode.neural_ode.variable_projection import Window
-from spinode.trajectory import Channel, spacing_of
+from spinode.trajectory import Channel, as_list, label, spacing_of
 from spinode.units import in_units
 
 _FEWEST = 50
+
+#: Samples of output and inputs; or samples of the output, and the inputs as functions of time.
+Record = xr.Dataset | tuple[xr.Dataset, Drive]
+
+
+def with_drives(
+    given: Record | Sequence[Record], inputs: Sequence[str]
+) -> tuple[list[xr.Dataset], list[Drive | None]]:
+    """Return records with columns of their inputs, and the drive of each, None where it has none.
+
+    Raises
+    ------
+    InputError
+        If a drive lacks an input, or is over before its record.
+    """
+    given = [given] if isinstance(given, xr.Dataset) or _has_drive(given) else list(given)
+    data, drives = [], []
+    for one in given:
+        if not _has_drive(one):
+            runs = as_list(one)
+            data += runs
+            drives += [None] * len(runs)
+            continue
+        record, drive = in_units(one[0], {}), one[1]
+        missing = [name for name in inputs if name not in drive.inputs]
+        if missing:
+            raise InputError(
+                f"the drive of record {len(data)} lacks {', '.join(missing)}; it has "
+                f"{', '.join(drive.inputs)}."
+            )
+        values = drive.sample(record.time.values)
+        columns = {name: ("time", np.asarray(values[name], float)) for name in inputs}
+        data.append(label(record.drop_vars(inputs, errors="ignore").assign(columns)))
+        drives.append(drive)
+    return data, drives
+
+
+def _has_drive(one) -> bool:
+    return isinstance(one, tuple) and len(one) == 2 and hasattr(one[1], "duration")
 
 
 def in_common_units(records: list[xr.Dataset], names: Sequence[str]) -> list[xr.Dataset]:
@@ -103,7 +143,7 @@ def trained_range(records: list[xr.Dataset], names: Sequence[str]) -> dict:
     return ranges
 
 
-def window(model, record: xr.Dataset, interpolation: str) -> Window:
+def window(model, record: xr.Dataset, interpolation: str, drive: Drive | None = None) -> Window:
     """Return a record as a model with these channels and this spacing sees it.
 
     Parameters
@@ -112,9 +152,17 @@ def window(model, record: xr.Dataset, interpolation: str) -> Window:
         Gives ``inputs``, ``output`` and ``sample_spacing``.
     record : Dataset
     interpolation : {"held", "linear", "cubic"}
+        How the record's own inputs go on between their samples.
+    drive : Drive, optional
+        The inputs at any time (SI), instead.
     """
     record = in_units_of(model, record, unnamed=model.output.name)
-    source = StageInputs(model, record, start=float(record.time[0]), interpolation=interpolation)
+    source = StageInputs(
+        model,
+        record if drive is None else drive,
+        start=float(record.time[0]),
+        interpolation=interpolation if drive is None else None,
+    )
     samples = record.sizes["time"]
     stages = model.stages(source.between(0, samples - 1))
     truth = model.output.normalize(record[model.output.name].values.astype(float))
