@@ -71,7 +71,7 @@ LOOKS = {
     "k1": Look("k = 1", "#D55E00", "--"),
     "k2": Look("k = 2", "#0072B2"),
     "k2_radius": Look("k = 2, of the radius", "#117733", "-."),
-    "latent": Look("a state of its own", "#332288", ":"),
+    "latent": Look("a state of its own", "#CC6677", ":"),
     "k3": Look("k = 3", "#AA4499", "-."),
     "k4": Look("k = 4", "#CC79A7", ":"),
     # devices side by side
