@@ -6,10 +6,13 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.integrate import solve_ivp
 from scipy.io import savemat
 from scipy.signal import lfilter
 
+from spinode import SpinODE, fit
 from spinode.analysis.metrics import nrmse
+from spinode.devices.drives import RandomSine
 from spinode.errors import InputError
 from spinode.neural_ode import _sensitivities, linear, records
 from spinode.neural_ode.identification import identify
@@ -24,8 +27,6 @@ SPACING = 0.1
 
 def duffing(samples, seed, noise=0.0, amplitude=0.14):
     """A driven, damped oscillator with a hardening spring, by a solver of its own."""
-    from scipy.integrate import solve_ivp
-
     generator = np.random.default_rng(seed)
     time = SPACING * np.arange(samples)
     phases = generator.uniform(0, 2 * np.pi, 40)
@@ -238,6 +239,81 @@ def test_bad_records_get_one_sentence(recording, change, message):
 def test_bad_options_get_one_sentence(recording, option):
     with pytest.raises(InputError, match=next(iter(option))):
         identify(recording, output="x", inputs="drive", progress=False, **option)
+
+
+@pytest.fixture(scope="module")
+def kinked():
+    """A linear resonator under a sine whose amplitude jumps each period, and that drive."""
+    drive = RandomSine(periods=120)
+    time = 50e-12 * np.arange(600)
+    unit = 1 / (2 * np.pi * 4e9)
+
+    def slope(t, s):
+        force = (drive.sample(np.array([min(t * unit, drive.duration)]))["Ku"][0] - 8e5) / 2e5
+        return [s[1], force - 0.2 * s[1] - s[0]]
+
+    steps = {"rtol": 1e-9, "atol": 1e-11, "max_step": 0.1}
+    truth = solve_ivp(slope, (0, time[-1] / unit), [0.0, 0.0], t_eval=time / unit, **steps).y[0]
+    return xr.Dataset({"mz": ("time", truth)}, {"time": time}), drive
+
+
+def test_a_drive_that_is_known_at_any_time_is_not_interpolated(kinked):
+    """Kinks between periods: a spline through five samples a period rings at each."""
+    record, drive = kinked
+    sampled = record.assign(Ku=("time", drive.sample(record.time.values)["Ku"]))
+    options = {"output": "mz", "inputs": "Ku", "states": 2, "width": 0, "progress": False}
+    by_drive = identify(kinked, **options)
+    by_samples = identify(sampled, **options, interpolation="cubic")
+    assert by_drive.inputs[0].units == "J/m3"
+    run = by_drive.forecast(drive, record, duration=float(record.time[-1]))
+    assert nrmse(run.mz.values, record.mz.values) < 1e-5
+    worse = by_samples.forecast(sampled[["Ku"]], record)
+    assert nrmse(worse.mz.values, record.mz.values) > 5e-3
+
+
+def test_fit_passes_the_drive_on(kinked):
+    record, drive = kinked
+    blank = SpinODE.for_data(
+        record.assign(Ku=("time", drive.sample(record.time.values)["Ku"])),
+        output="mz", inputs="Ku", state="own",
+    )  # fmt: skip
+    fit(blank, record, inputs=drive, states=2, width=0, progress=False)
+    run = blank.forecast(drive, record, duration=float(record.time[-1]))
+    assert nrmse(run.mz.values, record.mz.values) < 1e-5
+
+
+def test_other_records_choose_and_are_not_learned_from():
+    calm, strong = duffing(1500, 11, noise=0.02), duffing(1200, 21, amplitude=0.24)
+    options = {"output": "x", "inputs": "drive", "states": 2, "width": 8, "interpolation": "cubic"}
+    model = identify(calm, validation=strong, **options, progress=False)
+    run = model.forecast(strong[["drive"]], strong[["x"]])
+    left = (run.x - strong.x).values[model.start_samples :]
+    # What the model calls its noise is the error of free simulation on those records.
+    assert np.sqrt((left**2).mean()) == pytest.approx(model.noise * model.output.scale, rel=0.05)
+    lowest, highest = (float(getattr(calm.x, end)()) for end in ("min", "max"))
+    assert model.trained_range["x"] == (lowest, highest)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.drop_vars("x"), "a record of validation lacks the model's output x"),
+        (lambda d: d.drop_vars("drive"), "lacks drive"),
+        (lambda d: d.assign_coords(time=2 * d.time), "a record of validation has them every"),
+    ],
+)
+def test_bad_records_to_choose_by_get_one_sentence(recording, change, message):
+    options = {"output": "x", "inputs": "drive", "progress": False}
+    with pytest.raises(InputError, match=message):
+        identify(recording, validation=change(recording), **options)
+
+
+def test_a_drive_that_does_not_fit_gets_one_sentence(kinked):
+    record, drive = kinked
+    with pytest.raises(InputError, match="the drive of record 0 lacks Dind; it has Ku"):
+        identify((record, drive), output="mz", inputs="Dind", progress=False)
+    with pytest.raises(InputError, match="has no time"):
+        identify((xr.Dataset({"mz": 0.5}), drive), output="mz", inputs="Ku", progress=False)
 
 
 def test_held_out_pieces_are_not_fitted():

@@ -35,7 +35,8 @@ def with_drives(
     InputError
         If a drive lacks an input, or is over before its record.
     """
-    given = [given] if isinstance(given, xr.Dataset) or _has_drive(given) else list(given)
+    single = isinstance(given, xr.Dataset | xr.DataArray) or _has_drive(given)
+    given = [given] if single else list(given)
     data, drives = [], []
     for one in given:
         if not _has_drive(one):
@@ -44,6 +45,8 @@ def with_drives(
             drives += [None] * len(runs)
             continue
         record, drive = in_units(one[0], {}), one[1]
+        if "time" not in record.coords:
+            raise InputError(f"record {len(data)} has no time; give it a coordinate of seconds.")
         missing = [name for name in inputs if name not in drive.inputs]
         if missing:
             raise InputError(
