@@ -17,7 +17,7 @@ from tqdm import tqdm
 from spinode.neural_ode import even
 from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.latent import LatentODE
-from spinode.neural_ode.latent_training import HeldOut, train
+from spinode.neural_ode.latent_training import PATIENT, VERY_PATIENT, HeldOut, train
 from spinode.neural_ode.pilots import WINDOW, Candidate, Pilots, Tried
 from spinode.neural_ode.variable_projection import Window
 from spinode.provenance import code_version
@@ -249,7 +249,7 @@ class Choice:
                         fitted,
                         HeldOut(held, pilots.burn_in),
                         plan=((WINDOW, self._steps),),
-                        patient=True,
+                        patience=VERY_PATIENT if pilots.validated else PATIENT,
                         save=self._save_final,
                         resume=self._final,
                         **options,

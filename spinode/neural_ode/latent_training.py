@@ -12,12 +12,31 @@ from spinode.neural_ode.initial_state import fit_state
 from spinode.neural_ode.state_space import Shape, simulate
 from spinode.neural_ode.variable_projection import VariableProjection, Window, tile
 
-# A stage of training ends when so many steps brought less than this part.
-_FLAT_STEPS, _FLAT = 4, 2e-4
-# ... or when so many steps brought nothing on the held-out pieces.
-_PATIENCE = 15
+_FLAT_STEPS = 4
 # The part of the ridge that applies to what goes into the neurons.
 _INNER = 0.1
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When a stage of training ends.
+
+    Attributes
+    ----------
+    flat : float
+        When four steps brought less than this part.
+    stale : int
+        When so many steps brought nothing on the held-out pieces.
+    """
+
+    flat: float
+    stale: int
+
+
+#: Of a pilot; of the last training, with long stretches of little progress; and of one that other
+#: records end, where the error goes up and down before it settles.
+BRIEF, PATIENT, VERY_PATIENT = Patience(2e-4, 15), Patience(1e-5, 45), Patience(1e-7, 75)
+
 #: (samples in a window, steps)
 Plan = Sequence[tuple[int, int]]
 
@@ -90,7 +109,7 @@ def train(
     plan: Plan,
     ridge: float,
     free: np.ndarray | None = None,
-    patient: bool = False,
+    patience: Patience = BRIEF,
     bar: tqdm | None = None,
     save: Callable[[dict], None] | None = None,
     resume: dict | None = None,
@@ -110,8 +129,7 @@ def train(
         See `ridge_of`.
     free : array of bool, optional
         Weights to fit; by default all.
-    patient : bool
-        Go on through long stretches of little progress.
+    patience : Patience
     bar : tqdm, optional
         Moved on by each step.
     save : callable, optional
@@ -119,7 +137,6 @@ def train(
     resume : dict, optional
         Such a state, from which to go on.
     """
-    flat_part, patience = (_FLAT / 20, 3 * _PATIENCE) if patient else (_FLAT, _PATIENCE)
     penalty = ridge_of(shape, ridge)
     free = np.ones(shape.weights, bool) if free is None else free
     state = {"stage": 0, "taken": 0, "weights": weights, "best": weights, "least": np.inf}
@@ -171,9 +188,9 @@ def train(
             errors = state["errors"]
             flat = (
                 len(errors) > _FLAT_STEPS
-                and errors[-1] > (1 - flat_part) * errors[-1 - _FLAT_STEPS]
+                and errors[-1] > (1 - patience.flat) * errors[-1 - _FLAT_STEPS]
             )
-            if flat or state["stale"] >= patience:
+            if flat or state["stale"] >= patience.stale:
                 break
     if held is None:
         state["best"], state["least"] = (
