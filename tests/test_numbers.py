@@ -467,14 +467,18 @@ TRACED = [
     ),
     (
         "docs/identification.md",
-        "in {:.1f} minutes of threads: {:.2f} %, where the paper's form has {:.2f} %.",
+        "leaves {:.2f}, {:.2f}, {:.2f} and {:.2f} % with seeds 0 to 3, and with seed 4 a forecast "
+        "that does not stay finite",
         lambda: [
-            stored("benchmarks/oscillator")["spectrogram"]["cpu_minutes"]["latent_form"],
-            *(
-                100 * stored("benchmarks/oscillator")["spectrogram"][form][0]
-                for form in ("latent_form", "paper_form")
-            ),
+            100 * one
+            for one in stored("benchmarks/oscillator")["spectrogram"]["latent_form"]
+            if one is not None
         ],
+    ),
+    (
+        "docs/identification.md",
+        "A training takes {:.2f} minutes of threads (median of five).",
+        lambda: [stored("benchmarks/oscillator")["spectrogram"]["cpu_minutes"]["latent_form"]],
     ),
     ("docs/sweeps.md", "{} points are as good as that", lambda: as_good_as_the_best()[:1]),
     ("docs/sweeps.md", "with a probability of {:.0f} %", lambda: as_good_as_the_best()[1:]),
