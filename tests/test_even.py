@@ -64,4 +64,4 @@ def test_a_counted_speed_is_forecast():
     assert float(np.sqrt((error**2).mean())) < 0.1 * clean.std()
     linear = identify(early, output="speed", inputs="volt", states=4, width=0, progress=False)
     error = (linear.forecast(late[["volt"]], late).speed - clean[TRAIN:])[50:]
-    assert float(np.sqrt((error**2).mean())) > clean.std()
+    assert float(np.sqrt((error**2).mean())) > 0.5 * clean.std()

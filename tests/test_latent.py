@@ -133,6 +133,53 @@ def test_first_states_are_projected_out_exactly():
     assert error == pytest.approx(np.mean((columns @ best - right) ** 2), rel=1e-4)
 
 
+def test_a_step_follows_the_bend_of_the_residuals():
+    """Its second derivative along a step is that of finite differences of the simulation."""
+    shape = Shape(2, 1, 4)
+    generator = np.random.default_rng(3)
+    weights = 0.2 * generator.normal(size=shape.weights)
+    shape.unpack(weights)[1][:, shape.width : -2] -= np.eye(2)  # so that it settles
+    counts = (generator.random((2, 40)) > 0.2).astype(float)
+    windows = [
+        Window(generator.normal(size=(3 * 39 + 1, 1)), generator.normal(size=40), some)
+        for some in counts
+    ]
+    firsts = generator.normal(size=(2, 2))
+    free = np.ones(shape.weights, bool)
+    free[:3] = False
+    change, shift = 0.01 * generator.normal(size=free.sum()), 0.01 * generator.normal(size=(2, 2))
+
+    def residuals(change, shift):
+        moved = weights.copy()
+        moved[free] += change
+        outputs = [
+            simulate(shape, moved, 1.0, first, window.stages)[0] - window.truth
+            for first, window in zip(firsts + shift, windows, strict=True)
+        ]
+        return counts * outputs
+
+    def slope(number):
+        """Return the derivative of the residuals by one weight, or one first state."""
+        unit = np.zeros(change.size + shift.size)
+        unit[number] = 1e-5
+        up, down = (
+            residuals(sign * unit[: change.size], sign * unit[change.size :].reshape(2, 2))
+            for sign in (1, -1)
+        )
+        return (up - down) / 2e-5
+
+    second = residuals(change, shift) - 2 * residuals(0 * change, 0 * shift)
+    second += residuals(-change, -shift)
+    expected = [np.sum(slope(i) * second) / counts.sum() for i in range(change.size + 4)]
+    projection = VariableProjection(
+        shape, 1.0, windows, ridge=np.zeros(shape.weights), free=free, damping=1.0
+    )
+    kept = projection.normal_equations(weights, firsts)["rows"]
+    for rows in (kept, {}):  # those of many samples are not kept
+        bend, veer = projection._bend(rows, weights, firsts, change, shift)
+        assert np.append(bend, veer) == pytest.approx(np.array(expected), rel=0.02, abs=1e-9)
+
+
 def test_linear_start_finds_a_known_system():
     shape = Shape(2, 1)
     wf = np.array([[-0.05, 0.6, 0.2, 0.0], [-0.6, -0.05, 0.4, 0.0]])

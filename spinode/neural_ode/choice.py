@@ -17,7 +17,7 @@ from tqdm import tqdm
 from spinode.neural_ode import even
 from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.latent import LatentODE
-from spinode.neural_ode.latent_training import PATIENT, VERY_PATIENT, HeldOut, train
+from spinode.neural_ode.latent_training import PATIENT, VERY_PATIENT, HeldOut, Trained, train
 from spinode.neural_ode.pilots import WINDOW, Candidate, Pilots, Tried
 from spinode.neural_ode.variable_projection import Window
 from spinode.provenance import code_version
@@ -51,6 +51,8 @@ class Choice:
     ----------
     linear, chosen : Candidate
         The best linear model and the best of all, after `search`.
+    saturating : Candidate or None
+        The best network of tanh alone, where both kinds were looked at.
     """
 
     def __init__(
@@ -68,8 +70,9 @@ class Choice:
         self._wanted, self._seed = wanted, seed
         self._progress = progress
         self.chosen = self.linear = wanted
+        self.saturating: Candidate | None = None
         self.tried: dict[Candidate, Tried] = {}
-        self._final: dict | None = None
+        self._final: dict[Candidate, dict] = {}
         self._steps = steps
         self._checkpoint = Checkpoint(checkpoint)
         if checkpoint is not None:
@@ -128,7 +131,7 @@ class Choice:
             elif wanted.width != 0:
                 chosen = self._network(self.linear)
                 if wanted.width is None:
-                    other = self._network(replace(self.linear, growing=False))
+                    self.saturating = other = self._network(replace(self.linear, growing=False))
                     chosen = other if self._better(other, chosen) else chosen
             for one in (self.linear, chosen):
                 self.pilot(one)
@@ -225,15 +228,38 @@ class Choice:
     # -- the last training
 
     def finish(self, model: LatentODE, candidate: Candidate | None = None) -> LatentODE:
-        """Train a candidate, by default the chosen one, on the whole records; return the model."""
+        """Train a candidate, by default the chosen one, on the whole records; return the model.
+
+        Where growing neurons were chosen and the trained model is not bounded, tanh takes over.
+        """
         candidate = candidate or self.chosen
+        done, step, error = self._last_training(candidate)
+        other = self.saturating
+        grows = candidate.growing and candidate.width > 0
+        if other and grows and not self._pilots.is_bounded(candidate, done, step):
+            instead = self._last_training(other)
+            if self._pilots.is_bounded(other, *instead[:2]):
+                candidate, (done, step, error) = other, instead
+        return replace(
+            model,
+            time_scale=float(model.sample_spacing / step),
+            shape=candidate.shape(len(model.inputs)),
+            weights=done.weights,
+            interpolation=candidate.interpolation,
+            start_samples=self._pilots.burn_in,
+            noise=float(error),
+            covariance=done.projection.covariance(done.weights, done.firsts, error),
+            choices=self.table(candidate),
+        )
+
+    def _last_training(self, candidate: Candidate) -> tuple[Trained, float, float]:
+        """Return a training on the whole records, its step, and the error on what it left out."""
         tried, pilots = self.tried[candidate], self._pilots
         everything = pilots.records(candidate.interpolation)
-        inputs = everything[0].stages.shape[1]
-        shape = candidate.shape(inputs)
+        shape = candidate.shape(everything[0].stages.shape[1])
+        error = tried.typical
         with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
             options = {"ridge": candidate.ridge, "bar": bar}
-            error = tried.typical
             if pilots.is_short(candidate.interpolation):
                 starts, plan = pilots.starts(candidate), pilots.plan(short=True)
             else:
@@ -250,8 +276,8 @@ class Choice:
                         HeldOut(held, pilots.burn_in),
                         plan=((WINDOW, self._steps),),
                         patience=VERY_PATIENT if pilots.validated else PATIENT,
-                        save=self._save_final,
-                        resume=self._final,
+                        save=lambda state: self._save_final(candidate, state),
+                        resume=self._final.get(candidate),
                         **options,
                     )
                     weights, error = done.weights, done.error
@@ -260,18 +286,7 @@ class Choice:
                 (train(shape, weights, step, everything, None, plan=plan, **options), step)
                 for weights, step in starts
             ]
-            done, step = min(trained, key=lambda one: one[0].error)
-        return replace(
-            model,
-            time_scale=float(model.sample_spacing / step),
-            shape=shape,
-            weights=done.weights,
-            interpolation=candidate.interpolation,
-            start_samples=pilots.burn_in,
-            noise=float(error),
-            covariance=done.projection.covariance(done.weights, done.firsts, error),
-            choices=self.table(candidate),
-        )
+        return *min(trained, key=lambda one: one[0].error), error
 
     def table(self, chosen: Candidate) -> list[dict]:
         """Return what was tried, with its held-out error."""
@@ -300,8 +315,8 @@ class Choice:
         options = {"seed": self._seed, "steps": self._steps}
         return {**asdict(self._wanted), **options, "data": data.hexdigest()}
 
-    def _save_final(self, state: dict) -> None:
-        self._final = state
+    def _save_final(self, candidate: Candidate, state: dict) -> None:
+        self._final = {candidate: state}
         if self._checkpoint.is_due:
             self._save()
 
@@ -311,7 +326,9 @@ class Choice:
         state = {"tried": [astuple(candidate) for candidate in self.tried]}
         for number, tried in enumerate(self.tried.values()):
             state |= {f"squares{number}": tried.squares, f"models{number}": tried.models}
-        state |= {f"final_{name}": value for name, value in (self._final or {}).items()}
+        for candidate, final in self._final.items():
+            state |= {"final": astuple(candidate)}
+            state |= {f"final_{name}": value for name, value in final.items()}
         self._checkpoint.write(_CODE, self._settings(), state)
 
     def _restore(self) -> None:
@@ -321,9 +338,7 @@ class Choice:
         for number, row in enumerate(state["tried"]):
             found = Tried(state[f"squares{number}"], state[f"models{number}"])
             self.tried[Candidate(*row)] = found
-        final = {
-            name.removeprefix("final_"): value
-            for name, value in state.items()
-            if name.startswith("final_")
-        }
-        self._final = final or None
+        if "final" in state:
+            prefix = "final_"
+            final = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            self._final = {Candidate(*state["final"]): final}

@@ -26,7 +26,7 @@ from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.measured import in_units_of, measured
 from spinode.neural_ode.pilots import Candidate
 from spinode.neural_ode.records import Record
-from spinode.neural_ode.stages import INTERPOLATIONS
+from spinode.neural_ode.stages import INTERPOLATIONS, one_drive_each
 from spinode.neural_ode.variable_projection import Window
 from spinode.trajectory import as_list
 
@@ -157,10 +157,7 @@ def fit_latent(
         first, stop = train
         records = [one.isel(time=slice(first, stop)) for one in records]
     if inputs is not None:
-        drives = list(inputs) if isinstance(inputs, Sequence) else [inputs]
-        if len(drives) != len(records):
-            raise InputError(f"{len(records)} trajectories need as many drives, not {len(drives)}.")
-        records = list(zip(records, drives, strict=True))
+        records = list(zip(records, one_drive_each(inputs, len(records)), strict=True))
     learned = identify(
         records, output=model.output.name, inputs=names, states=states, width=width, ridge=ridge,
         interpolation=interpolation or "auto", steps=steps, seed=seed, checkpoint=checkpoint,

@@ -18,7 +18,7 @@ import numpy as np
 from spinode.cores import cores
 from spinode.neural_ode import even, linear, records
 from spinode.neural_ode.latent_training import HeldOut, Trained, train
-from spinode.neural_ode.state_space import Shape
+from spinode.neural_ode.state_space import Shape, simulate
 from spinode.neural_ode.variable_projection import Window
 
 # Records of no more samples than this are cross-validated; of longer ones a part is held out.
@@ -38,6 +38,8 @@ _EVIDENCE = 30
 _REACH = 0.3
 _ORDERS = (6, 12, 24, 48, 96)
 _LINEAR_STARTS, _LINEAR_STEPS = 4, 25
+# A drive so much stronger may not take an output further than so many times its largest.
+_STRONGER, _FARTHEST = 1.25, 3
 
 
 @dataclass(frozen=True)
@@ -297,6 +299,22 @@ class Pilots:
     ) -> tuple[Shape, np.ndarray]:
         seed = self._seed + 1000 * start
         return shape.widened(weights, candidate.width, candidate.output_width, seed, _REACH)
+
+    def is_bounded(self, candidate: Candidate, done: Trained, step: float) -> bool:
+        """Return whether a model's output stays within bounds under drives a quarter stronger.
+
+        The records are simulated from rest, with their inputs farther from their means. A model
+        that is lost there may be lost under another drive that is no stronger than theirs.
+        """
+        for record in self.records(candidate.interpolation):
+            mean = record.stages.mean(axis=0)
+            stages = mean + _STRONGER * (record.stages - mean)
+            shape = candidate.shape(stages.shape[1])
+            outputs, _ = simulate(shape, done.weights, step, np.zeros(shape.states), stages)
+            # Written so that NaN, of an output that was lost, is out of bounds.
+            if not np.abs(outputs).max() <= _FARTHEST * np.abs(record.truth).max():
+                return False
+        return True
 
     def plan(self, short: bool) -> tuple[tuple[int, int], ...]:
         """Return windows and steps of a training that begins with a linear model."""

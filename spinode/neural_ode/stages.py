@@ -6,6 +6,8 @@ sample, an input serves all four stages, and its delays by whole samples are shi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 
@@ -16,6 +18,22 @@ from spinode.neural_ode.model import SpinODE
 from spinode.trajectory import spacing_of
 
 INTERPOLATIONS = ("held", "linear", "cubic")
+
+
+def one_drive_each(inputs: Drive | Sequence[Drive] | None, count: int) -> list[Drive | None]:
+    """Return the drive of each of ``count`` trajectories, None for its own columns.
+
+    Raises
+    ------
+    InputError
+        If there are more or fewer drives than trajectories.
+    """
+    if inputs is None:
+        return [None] * count
+    drives = list(inputs) if isinstance(inputs, Sequence) else [inputs]
+    if len(drives) != count:
+        raise InputError(f"{count} trajectories need as many drives, not {len(drives)}.")
+    return drives
 
 
 class StageInputs:

@@ -21,6 +21,7 @@ from spinode.neural_ode import _kernels, gradients
 from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.descent import Training, TrainingDiverged
 from spinode.neural_ode.model import SpinODE
+from spinode.neural_ode.stages import one_drive_each
 from spinode.neural_ode.stretch import check_scales, fingerprint, stretch_of
 from spinode.provenance import code_version
 from spinode.trajectory import as_list
@@ -174,7 +175,7 @@ def fit_delays(
     work = settings["batch"] * model.width**2
     where, gradient = gradients.place(device, gradient, work)
     settings["gradient"] = gradient
-    sources = (model, trajectories, _drives(inputs, len(trajectories)), interpolation)
+    sources = (model, trajectories, one_drive_each(inputs, len(trajectories)), interpolation)
     stretches = {"train_mse": stretch_of("train", settings["train"], window, *sources)}
     check_scales(model, stretches["train_mse"])
     if validation is not None:
@@ -233,16 +234,6 @@ def _stretches(name: str, samples, trajectories: int) -> list[list[int] | None]:
 def _pair(samples) -> list[int]:
     first, stop = map(operator.index, samples)
     return [first, stop]
-
-
-def _drives(inputs, trajectories: int) -> list[Drive | None]:
-    """Return the drive of each trajectory, None for its own columns."""
-    if inputs is None:
-        return [None] * trajectories
-    drives = list(inputs) if isinstance(inputs, Sequence) else [inputs]
-    if len(drives) != trajectories:
-        raise InputError(f"{trajectories} trajectories need as many drives, not {len(drives)}.")
-    return drives
 
 
 def _check(settings: dict) -> None:
