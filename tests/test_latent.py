@@ -16,6 +16,7 @@ from spinode.devices.drives import RandomSine
 from spinode.errors import InputError
 from spinode.neural_ode import _sensitivities, linear, records
 from spinode.neural_ode.identification import identify
+from spinode.neural_ode.initial_state import fit_state
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.state_space import Shape, neurons, simulate
 from spinode.neural_ode.variable_projection import VariableProjection, Window
@@ -178,6 +179,20 @@ def test_a_step_follows_the_bend_of_the_residuals():
     for rows in (kept, {}):  # those of many samples are not kept
         bend, veer = projection._bend(rows, weights, firsts, change, shift)
         assert np.append(bend, veer) == pytest.approx(np.array(expected), rel=0.02, abs=1e-9)
+
+
+def test_a_start_is_found_from_a_guess_that_does_not_last():
+    """A cubic that pulls out: from the guess it grows without bound, from the truth it settles."""
+    shape = Shape(1, 1, 2)
+    w1 = np.array([[0.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
+    weights = shape.pack(w1, np.array([[0.0, 0.3, -0.3, 0.2, 0.0]]), co=np.array([1.0, 0.0, 0.0]))
+    stages = np.random.default_rng(0).normal(size=(3 * 59 + 1, 1))
+    truth, _ = simulate(shape, weights, 0.5, np.array([0.8]), stages)
+    lost, _ = simulate(shape, weights, 0.5, np.array([4.0]), stages)
+    assert np.isfinite(truth).all()
+    assert not np.isfinite(lost).all()
+    found = fit_state(shape, weights, 0.5, stages, truth, np.array([4.0]))
+    assert found == pytest.approx([0.8], abs=1e-3)
 
 
 def test_linear_start_finds_a_known_system():

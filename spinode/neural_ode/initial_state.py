@@ -48,11 +48,11 @@ def fit_state(
     """
     network, n = shape.network(weights), shape.states
     counts = np.isfinite(truth).astype(float)
-    truth = np.where(counts > 0, truth, 0.0)
+    known = np.where(counts > 0, truth, 0.0)
     rows = np.empty((len(truth), shape.weights + n + 1))
 
     def linearize(state):
-        if not _sensitivities.window_rows(*network, step, state, stages, truth, counts, rows):
+        if not _sensitivities.window_rows(*network, step, state, stages, known, counts, rows):
             return None
         slopes, residual = rows[:, -n - 1 : -1].copy(), rows[:, -1].copy()
         error = residual @ residual + _PULL * np.sum((state - guess) ** 2)
@@ -60,6 +60,10 @@ def fit_state(
 
     state, damping, growth = guess.copy(), 1e-3, 2.0
     now = linearize(state)
+    if now is None and len(truth) > 2 * n:
+        # The guess does not last: a state for the first half of the samples may.
+        state = fit_state(shape, weights, step, stages, truth[: len(truth) // 2], guess)
+        now = linearize(state)
     if now is None:
         return state
     for _ in range(_STEPS):
