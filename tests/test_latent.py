@@ -356,6 +356,32 @@ def test_other_records_choose_and_are_not_learned_from():
     assert model.trained_range["x"] == (lowest, highest)
 
 
+def test_the_best_of_several_starts_is_kept(tmp_path, monkeypatch):
+    """A start draws what another seed draws, a thousand seeds on; and goes on when interrupted."""
+    calm, strong = duffing(1500, 11, noise=0.02), duffing(1200, 21, amplitude=0.24)
+    options = {"output": "x", "inputs": "drive", "states": 2, "width": 4, "ridge": 1e-5}
+    options |= {"interpolation": "cubic", "validation": strong, "steps": 10, "progress": False}
+    alone = [identify(calm, seed=seed, **options) for seed in (0, 1000)]
+    best = identify(calm, seed=0, starts=2, **options)
+    assert alone[0].noise != alone[1].noise
+    np.testing.assert_array_equal(best.weights, min(alone, key=lambda one: one.noise).weights)
+
+    def interrupted(self, key, state):
+        self._final = {key: state}
+        if key[1] == 1 and state["taken"] == 5:
+            self._save()
+            raise KeyboardInterrupt
+
+    options |= {"starts": 2, "checkpoint": tmp_path / "state"}
+    with monkeypatch.context() as patch:
+        patch.setattr("spinode.neural_ode.choice.Choice._save_final", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            identify(calm, **options)
+    resumed = identify(calm, **options)
+    np.testing.assert_array_equal(resumed.weights, best.weights)
+    assert not options["checkpoint"].exists()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -44,6 +44,8 @@ class Choice:
     seed : int
     steps : int
         Most steps of the last training.
+    starts : int
+        How many of them there are, from other first weights; the best on what chooses counts.
     checkpoint : path or None
     progress : bool
 
@@ -63,6 +65,7 @@ class Choice:
         validation: Callable[[str], list[Window]] | None,
         seed: int,
         steps: int,
+        starts: int,
         checkpoint: str | Path | None,
         progress: bool,
     ):
@@ -72,8 +75,10 @@ class Choice:
         self.chosen = self.linear = wanted
         self.saturating: Candidate | None = None
         self.tried: dict[Candidate, Tried] = {}
-        self._final: dict[Candidate, dict] = {}
-        self._steps = steps
+        # By candidate and start: the training under way; error, step and weights of those done.
+        self._final: dict[tuple[Candidate, int], dict] = {}
+        self._finished: dict[tuple[Candidate, int], np.ndarray] = {}
+        self._steps, self._starts = steps, starts
         self._checkpoint = Checkpoint(checkpoint)
         if checkpoint is not None:
             self._restore()
@@ -254,39 +259,55 @@ class Choice:
 
     def _last_training(self, candidate: Candidate) -> tuple[Trained, float, float]:
         """Return a training on the whole records, its step, and the error on what it left out."""
-        tried, pilots = self.tried[candidate], self._pilots
+        pilots = self._pilots
         everything = pilots.records(candidate.interpolation)
         shape = candidate.shape(everything[0].stages.shape[1])
-        error = tried.typical
         with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
-            options = {"ridge": candidate.ridge, "bar": bar}
             if pilots.is_short(candidate.interpolation):
-                starts, plan = pilots.starts(candidate), pilots.plan(short=True)
+                error, plan = self.tried[candidate].typical, pilots.plan(short=True)
+                starts = pilots.starts(candidate)
             else:
-                step, weights = tried.models[0][0], tried.models[0][1:]
+                ways = [self._from_pilot(candidate, again, bar) for again in range(self._starts)]
+                error, step, *weights = min(ways, key=lambda one: one[0])
                 # What was held out has its say, too; records to choose by are not learned from.
                 plan = ((WINDOW, 0 if pilots.validated else _POLISH),)
-                if candidate.width + candidate.output_width > 0:
-                    fitted, held = pilots.long_split(candidate.interpolation)
-                    done = train(
-                        shape,
-                        weights,
-                        step,
-                        fitted,
-                        HeldOut(held, pilots.burn_in),
-                        plan=((WINDOW, self._steps),),
-                        patience=VERY_PATIENT if pilots.validated else PATIENT,
-                        save=lambda state: self._save_final(candidate, state),
-                        resume=self._final.get(candidate),
-                        **options,
-                    )
-                    weights, error = done.weights, done.error
-                starts = [(weights, step)]
+                starts = [(np.array(weights), step)]
+            options = {"plan": plan, "ridge": candidate.ridge, "bar": bar}
             trained = [
-                (train(shape, weights, step, everything, None, plan=plan, **options), step)
+                (train(shape, weights, step, everything, None, **options), step)
                 for weights, step in starts
             ]
         return *min(trained, key=lambda one: one[0].error), error
+
+    def _from_pilot(self, candidate: Candidate, again: int, bar: tqdm) -> np.ndarray:
+        """Train a candidate on what is not held out; return error on the rest, step and weights."""
+        pilots, key = self._pilots, (candidate, again)
+        if key in self._finished:
+            return self._finished[key]
+        tried = self.tried[candidate] if again == 0 else pilots.pilot(candidate, None, again)
+        step, weights = tried.models[0][0], tried.models[0][1:]
+        if candidate.width + candidate.output_width == 0:
+            return np.array([tried.typical, step, *weights])
+        if self._starts > 1:
+            bar.set_description(f"train {again + 1} of {self._starts}")
+        fitted, held = pilots.long_split(candidate.interpolation)
+        done = train(
+            candidate.shape(fitted[0].stages.shape[1]),
+            weights,
+            step,
+            fitted,
+            HeldOut(held, pilots.burn_in),
+            plan=((WINDOW, self._steps),),
+            ridge=candidate.ridge,
+            patience=VERY_PATIENT if pilots.validated else PATIENT,
+            bar=bar,
+            save=lambda state: self._save_final(key, state),
+            resume=self._final.get(key),
+        )
+        self._finished[key] = np.array([done.error, step, *done.weights])
+        self._final = {}
+        self._save()
+        return self._finished[key]
 
     def table(self, chosen: Candidate) -> list[dict]:
         """Return what was tried, with its held-out error."""
@@ -312,11 +333,11 @@ class Choice:
         for record in windows:
             data.update(record.truth.tobytes() + record.counts.tobytes())
             data.update(record.stages.tobytes())
-        options = {"seed": self._seed, "steps": self._steps}
+        options = {"seed": self._seed, "steps": self._steps, "starts": self._starts}
         return {**asdict(self._wanted), **options, "data": data.hexdigest()}
 
-    def _save_final(self, candidate: Candidate, state: dict) -> None:
-        self._final = {candidate: state}
+    def _save_final(self, key: tuple[Candidate, int], state: dict) -> None:
+        self._final = {key: state}
         if self._checkpoint.is_due:
             self._save()
 
@@ -326,8 +347,10 @@ class Choice:
         state = {"tried": [astuple(candidate) for candidate in self.tried]}
         for number, tried in enumerate(self.tried.values()):
             state |= {f"squares{number}": tried.squares, f"models{number}": tried.models}
-        for candidate, final in self._final.items():
-            state |= {"final": astuple(candidate)}
+        state["finished"] = [(*astuple(candidate), again) for candidate, again in self._finished]
+        state |= {f"finished{number}": one for number, one in enumerate(self._finished.values())}
+        for (candidate, again), final in self._final.items():
+            state["final"] = (*astuple(candidate), again)
             state |= {f"final_{name}": value for name, value in final.items()}
         self._checkpoint.write(_CODE, self._settings(), state)
 
@@ -338,7 +361,10 @@ class Choice:
         for number, row in enumerate(state["tried"]):
             found = Tried(state[f"squares{number}"], state[f"models{number}"])
             self.tried[Candidate(*row)] = found
+        for number, (*row, again) in enumerate(state["finished"]):
+            self._finished[Candidate(*row), again] = state[f"finished{number}"]
         if "final" in state:
+            *row, again = state["final"]
             prefix = "final_"
             final = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            self._final = {Candidate(*state["final"]): final}
+            self._final = {(Candidate(*row), again): final}

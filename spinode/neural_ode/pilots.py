@@ -225,7 +225,9 @@ class Pilots:
             models.append(np.append(step, weights))
         return Tried(np.concatenate(squares), np.stack(models))
 
-    def pilot(self, candidate: Candidate, before: tuple[Candidate, Tried] | None) -> Tried:
+    def pilot(
+        self, candidate: Candidate, before: tuple[Candidate, Tried] | None, again: int = 0
+    ) -> Tried:
         """Train a candidate on each split, from each start.
 
         Parameters
@@ -234,6 +236,8 @@ class Pilots:
         before : (Candidate, Tried), optional
             A pilot of as many states to go on from, with no more neurons. By default the best
             linear models.
+        again : int
+            Draws other first weights of the neurons.
         """
         how = candidate.interpolation
         splits, short = self.splits(how), self.is_short(how)
@@ -250,7 +254,7 @@ class Pilots:
             else:
                 step, *weights = before[1].models[number * starts + start]
                 shape = replace(candidate, width=before[0].width).shape(inputs)
-            shape, weights = self._widened(shape, np.array(weights), candidate, start)
+            shape, weights = self._widened(shape, np.array(weights), candidate, start + again)
             scored = HeldOut(held, self.burn_in)
             done = train(
                 shape, weights, step, fitted, None if short else scored,
