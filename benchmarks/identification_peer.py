@@ -141,7 +141,7 @@ def main():
 
     def ours():
         projection = VariableProjection(
-            shape, STEP, windows, ridge=ridge, free=free, damping=DAMPING
+            shape, STEP, windows, ridge=ridge, free=free, damping=DAMPING, bent=True
         )
         return projection.step_once(weights, firsts)
 

@@ -173,12 +173,24 @@ def test_a_step_follows_the_bend_of_the_residuals():
     second += residuals(-change, -shift)
     expected = [np.sum(slope(i) * second) / counts.sum() for i in range(change.size + 4)]
     projection = VariableProjection(
-        shape, 1.0, windows, ridge=np.zeros(shape.weights), free=free, damping=1.0
+        shape, 1.0, windows, ridge=np.zeros(shape.weights), free=free, bent=True
     )
     kept = projection.normal_equations(weights, firsts)["rows"]
     for rows in (kept, {}):  # those of many samples are not kept
         bend, veer = projection._bend(rows, weights, firsts, change, shift)
         assert np.append(bend, veer) == pytest.approx(np.array(expected), rel=0.02, abs=1e-9)
+
+
+@pytest.mark.parametrize("output_width", [0, 3])
+def test_a_state_may_be_counted_from_elsewhere(output_width):
+    shape = Shape(2, 1, 4, output_width)
+    generator = np.random.default_rng(5)
+    weights, origin = 0.2 * generator.normal(size=shape.weights), np.array([1.5, -0.7])
+    stages = generator.normal(size=(3 * 19 + 1, 1))
+    outputs, states = simulate(shape, weights, 0.3, origin, stages)
+    moved, around_zero = simulate(shape, shape.moved(weights, origin), 0.3, np.zeros(2), stages)
+    assert moved == pytest.approx(outputs, rel=1e-9)
+    assert around_zero == pytest.approx(states - origin, abs=1e-9)
 
 
 def test_a_start_is_found_from_a_guess_that_does_not_last():

@@ -245,15 +245,17 @@ class Choice:
             instead = self._last_training(other)
             if self._pilots.is_bounded(other, *instead[:2]):
                 candidate, (done, step, error) = other, instead
+        shape, middle = candidate.shape(len(model.inputs)), done.firsts.mean(axis=0)
+        weights, firsts = shape.moved(done.weights, middle), done.firsts - middle
         return replace(
             model,
             time_scale=float(model.sample_spacing / step),
-            shape=candidate.shape(len(model.inputs)),
-            weights=done.weights,
+            shape=shape,
+            weights=weights,
             interpolation=candidate.interpolation,
             start_samples=self._pilots.burn_in,
             noise=float(error),
-            covariance=done.projection.covariance(done.weights, done.firsts, error),
+            covariance=done.projection.covariance(weights, firsts, error),
             choices=self.table(candidate),
         )
 
@@ -300,6 +302,7 @@ class Choice:
             plan=((WINDOW, self._steps),),
             ridge=candidate.ridge,
             patience=VERY_PATIENT if pilots.validated else PATIENT,
+            bent=pilots.validated,
             bar=bar,
             save=lambda state: self._save_final(key, state),
             resume=self._final.get(key),

@@ -110,6 +110,7 @@ def train(
     ridge: float,
     free: np.ndarray | None = None,
     patience: Patience = BRIEF,
+    bent: bool = False,
     bar: tqdm | None = None,
     save: Callable[[dict], None] | None = None,
     resume: dict | None = None,
@@ -130,6 +131,8 @@ def train(
     free : array of bool, optional
         Weights to fit; by default all.
     patience : Patience
+    bent : bool
+        Whether steps follow the bend of the residuals (`variable_projection`).
     bar : tqdm, optional
         Moved on by each step.
     save : callable, optional
@@ -158,7 +161,7 @@ def train(
             state["firsts"] = _first_states(shape, state, step, records, tiles, old)
             state |= {"stage": number, "taken": 0, "stale": 0, "errors": [], "scales": None}
             state |= {"damping": 1e-2 if number == 0 else max(state["damping"], 1e-5)}
-        projection = VariableProjection(shape, step, windows, ridge=penalty, free=free)
+        projection = VariableProjection(shape, step, windows, ridge=penalty, free=free, bent=bent)
         before = tiles
         projection.damping, projection.growth = state["damping"], state["growth"]
         if state["scales"] is not None:

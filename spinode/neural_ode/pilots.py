@@ -258,7 +258,7 @@ class Pilots:
             scored = HeldOut(held, self.burn_in)
             done = train(
                 shape, weights, step, fitted, None if short else scored,
-                plan=plan, ridge=candidate.ridge,
+                plan=plan, ridge=candidate.ridge, bent=self.validated,
             )  # fmt: skip
             if short:
                 done.squares.append(scored.squares(shape, done.weights, step))

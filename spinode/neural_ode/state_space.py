@@ -95,6 +95,19 @@ class Shape:
         w1 = np.zeros((self.columns, self.width))
         return self.pack(w1, wf, np.full((self.columns, self.output_width), 3), co).astype(int)
 
+    def moved(self, weights: np.ndarray, origin: np.ndarray) -> np.ndarray:
+        """Return weights that do the same with states counted from ``origin``, shape (n,).
+
+        A training leaves the state where it likes. From around zero a start is easily found.
+        """
+        w1, wf, wo, co = (part.copy() for part in self.unpack(weights))
+        n = self.states
+        for entering in (w1, wo):
+            entering[-1] += origin @ entering[:n]
+        wf[:, -1] += wf[:, self.width : self.width + n] @ origin
+        co[-1] += co[self.output_width : self.output_width + n] @ origin
+        return self.pack(w1, wf, wo, co)
+
     def widened(
         self,
         weights: np.ndarray,

@@ -8,10 +8,12 @@ complement), and a step costs little more than one for the weights alone:
     (H - sum_w C_w' K_w C_w + damping) d = -(g - sum_w C_w' K_w g_w),  K_w = inverse(H_w + damping)
     dx_w = -K_w (g_w + C_w d)
 
-The damping follows the gain ratio (Nielsen 1999; see `levenberg_marquardt`). To the step is added
-half of its bend, geodesic acceleration (Transtrum and Sethna 2012, arXiv:1201.5885): what the same
-equations give for the second derivative of the residuals along the step. The errors of such fits
-have narrow, curved valleys, where straight steps must be short.
+The damping follows the gain ratio (Nielsen 1999; see `levenberg_marquardt`). To a bent step is
+added half of its bend, geodesic acceleration (Transtrum and Sethna 2012, arXiv:1201.5885): what the
+same equations give for the second derivative of the residuals along the step. The errors of such
+fits have narrow, curved valleys, where straight steps must be short. Bent steps get much farther,
+which is wanted where other records say when to stop: on short or noisy records that are learned
+alone, they fit more of the noise.
 """
 
 from __future__ import annotations
@@ -94,6 +96,8 @@ class VariableProjection:
         Weights to fit; the others stay.
     damping : float
         Relative to the diagonal of the curvature.
+    bent : bool
+        Whether steps follow the bend of the residuals.
     """
 
     def __init__(
@@ -105,10 +109,11 @@ class VariableProjection:
         ridge: np.ndarray,
         free: np.ndarray,
         damping: float = 1e-2,
+        bent: bool = False,
     ):
         self.shape, self.step, self.windows = shape, step, list(windows)
         self.ridge, self.free = ridge, np.flatnonzero(free)
-        self.damping, self.growth = damping, 2.0
+        self.damping, self.growth, self._bent = damping, 2.0, bent
         self.samples = sum(float(w.counts.sum()) for w in self.windows)
         self.scales = np.zeros(len(self.free))
         self._parts = []
@@ -171,7 +176,7 @@ class VariableProjection:
             rows = self._rows(numbers, weights, firsts)
             if rows is None:
                 return None
-            if size <= _KEPT:
+            if self._bent and size <= _KEPT:
                 kept[numbers[0]] = rows
             own = [rows[a:b, -n - 1 : -1].T @ rows[a:b] for a, b in self._edges(numbers)]
             return rows.T @ rows, np.stack(own)
@@ -297,13 +302,14 @@ class VariableProjection:
                 expected = change @ (self.damping * scales * change - normal["g"]) + np.sum(
                     shift * ((prior + self.damping / count) * shift - normal["gw"])
                 )
-                bend = self._bend(normal["rows"], weights, firsts, change, shift)
-                straight = True
+                bend, short = None, True
+                if self._bent:
+                    bend = self._bend(normal["rows"], weights, firsts, change, shift)
                 if bend is not None:
                     turn, veer = solve(*bend)
-                    straight = 2 * length(turn, veer) <= _MOST_BEND * length(change, shift)
+                    short = 2 * length(turn, veer) <= _MOST_BEND * length(change, shift)
                     change, shift = change + turn / 2, shift + veer / 2
-                if straight and expected > 0:
+                if short and expected > 0:
                     better = self._moved(weights, firsts, change, shift)
             gain = 0.0 if better is None else (normal["error"] - better[2]) / expected
             if gain > 0:
