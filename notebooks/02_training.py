@@ -34,9 +34,10 @@ four_train_start = 1500
 four_train_stop = 10500
 four_validation_stop = 11500
 four_lm_steps = 10
-latent_states = 7
+latent_states = 6
 latent_width = 16
 latent_ridge = 1e-10
+latent_starts = 4
 strong_periods = 100
 baselines = False
 
@@ -328,13 +329,14 @@ pd.DataFrame(radius_medians).T.rename(plots.label).style.format("{:.2%}")
 # Half of the neurons $s$ saturate, as tanh does. The other half grow, $s(v) = v\sqrt{1 + v^2} - v$:
 # a network of tanh alone bends back to a line where its training ends, and a skyrmion does not
 # (`docs/identification.md`). The same 10,000 samples are learned, with the same formula for the
-# drive, and a forecast starts from a state fitted to its first 50 samples.
+# drive, and a forecast starts from a state fitted to its first samples.
 #
 # Many such networks fit these samples equally well, and part where the skyrmion is smaller than in
 # any of them. So the law has to be tried on a small skyrmion, and not on the data that are to be
 # forecast. We make one: the embedded engine drives the same disk so hard that every period has at
 # least 0.6 of the largest amplitude, until the skyrmion is lost. No weight is fitted to this run.
-# It says which step of a training is the best, as the validation samples did before.
+# It says which step of a training is the best, as the validation samples did before, and which of
+# a seed's four trainings, each from other first weights.
 
 # %%
 strong = strong_drive(one.drive, strong_periods)
@@ -364,6 +366,7 @@ def train_latent(seed):
         states=latent_states,
         width=latent_width,
         ridge=latent_ridge,
+        starts=latent_starts,
         seed=seed,
         checkpoint=out.checkpoints / f"one_skyrmion_latent_{seed}.checkpoint",
     )
