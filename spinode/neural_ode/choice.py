@@ -291,7 +291,7 @@ class Choice:
         if candidate.width + candidate.output_width == 0:
             return np.array([tried.typical, step, *weights])
         if self._starts > 1:
-            bar.set_description(f"train {again + 1} of {self._starts}")
+            bar.set_description_str(f"train {again + 1} of {self._starts}")
         fitted, held = pilots.long_split(candidate.interpolation)
         done = train(
             candidate.shape(fitted[0].stages.shape[1]),
