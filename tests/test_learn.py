@@ -20,20 +20,28 @@ def device(drive):
     return signal.lfilter([0.02], [1, -1.6, 0.83], np.tanh(drive / 0.1))
 
 
+def recorded(path, amplitude, samples, seed, step=2.0):
+    """Write a noisy recording of the device to a file."""
+    generator = np.random.default_rng(seed)
+    drive = np.repeat(generator.uniform(-amplitude, amplitude, size=samples // 10), 10)
+    clean = device(drive)
+    noisy = clean + NOISE * clean.std() * generator.normal(size=clean.size)
+    time = np.arange(samples) * step
+    pd.DataFrame({"time_us": time, "drive_mV": 1e3 * drive, "v_mV": 1e3 * noisy}).to_csv(
+        path, index=False
+    )
+    return path
+
+
+COLUMNS = ("--time", "time_us", "--input", "drive_mV", "--output", "v_mV", "--hold")
+
+
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
     """A folder with a recording, and what the command left beside it."""
     folder = tmp_path_factory.mktemp("lab")
-    generator = np.random.default_rng(0)
-    drive = np.repeat(generator.uniform(-0.3, 0.3, size=300), 10)
-    clean = device(drive)
-    noisy = clean + NOISE * clean.std() * generator.normal(size=clean.size)
-    columns = {"time_us": np.arange(3000) * 2.0, "drive_mV": 1e3 * drive, "v_mV": 1e3 * noisy}
-    pd.DataFrame(columns).to_csv(folder / "run.csv", index=False)
-    done = invoke(
-        "learn", folder / "run.csv", "--time", "time_us", "--input", "drive_mV",
-        "--output", "v_mV", "--hold", "--states", "2",
-    )  # fmt: skip
+    run = recorded(folder / "run.csv", 0.3, 3000, seed=0)
+    done = invoke("learn", run, *COLUMNS, "--states", "2")
     assert done.exit_code == 0, done.output
     return folder
 
@@ -51,6 +59,27 @@ def test_the_network_comes_down_to_the_noise(learned):
     assert linear["nrmse"] > 3 * network["nrmse"]
     assert network["residuals_independent_of_input"] > 0.9
     assert network["fit"] == pytest.approx(1 - network["nrmse"])
+
+
+def test_another_recording_chooses(tmp_path):
+    calm = recorded(tmp_path / "calm.csv", 0.15, 1000, seed=1)
+    strong = recorded(tmp_path / "strong.csv", 0.3, 600, seed=2)
+    done = invoke("learn", calm, *COLUMNS, "--states", "2", "--choose-by", strong)
+    assert done.exit_code == 0, done.output
+    report = json.loads((tmp_path / "calm_learned" / "report.json").read_text())
+    assert report["recordings_to_choose_by"] == ["strong.csv"]
+    assert report["samples_train"] + report["samples_held_out"] == 1000
+    # What is stored with a choice is its error on that recording, which is stronger.
+    chosen = next(one for one in report["choices"] if one["chosen"])
+    assert chosen["error"] > 2 * NOISE
+    assert (
+        "strong.csv, which no weight was fitted to"
+        in (tmp_path / "calm_learned" / "report.md").read_text()
+    )
+    slow = recorded(tmp_path / "slow.csv", 0.3, 600, seed=2, step=3.0)
+    done = invoke("learn", calm, *COLUMNS, "--choose-by", slow)
+    assert isinstance(done.exception, InputError)
+    assert "a record of validation has them every" in str(done.exception)
 
 
 def test_the_report_shows_its_pictures(learned):

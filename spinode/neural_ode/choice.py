@@ -291,10 +291,11 @@ class Choice:
         if candidate.width + candidate.output_width == 0:
             return np.array([tried.typical, step, *weights])
         if self._starts > 1:
-            bar.set_description(f"train {again + 1} of {self._starts}")
+            bar.set_description_str(f"train {again + 1} of {self._starts}")
         fitted, held = pilots.long_split(candidate.interpolation)
+        shape = candidate.shape(fitted[0].stages.shape[1])
         done = train(
-            candidate.shape(fitted[0].stages.shape[1]),
+            shape,
             weights,
             step,
             fitted,
@@ -307,7 +308,13 @@ class Choice:
             save=lambda state: self._save_final(key, state),
             resume=self._final.get(key),
         )
-        self._finished[key] = np.array([done.error, step, *done.weights])
+        error = done.error
+        if self._starts > 1:
+            # As a forecast starts, and not from the states of the step before.
+            moved = shape.moved(done.weights, done.firsts.mean(axis=0))
+            squares = HeldOut(held, pilots.burn_in).squares(shape, moved, step)
+            error = float(np.sqrt(squares.mean()))
+        self._finished[key] = np.array([error, step, *done.weights])
         self._final = {}
         self._save()
         return self._finished[key]

@@ -176,6 +176,7 @@ def linear_and_network(
     *,
     output: str,
     inputs: str | Sequence[str],
+    validation: Record | Sequence[Record] | None = None,
     states: int | str = "auto",
     interpolation: str = "auto",
     steps: int = STEPS,
@@ -193,7 +194,9 @@ def linear_and_network(
     """
     options = {"states": states, "width": "auto", "ridge": "auto", "interpolation": interpolation}
     with threadpool_limits(1, "blas"):
-        model, choice = _search(records, output, inputs, options, seed, steps, checkpoint, progress)
+        model, choice = _search(
+            records, output, inputs, options, seed, steps, checkpoint, progress, validation
+        )
         learned = choice.finish(model, choice.linear), choice.finish(model)
     choice.end()
     return learned

@@ -13,6 +13,8 @@ from spinode.neural_ode.state_space import Shape
 _STEPS = 50
 # The pull to the guess, in samples a state: it decides only what the samples leave open.
 _PULL = 1e-4
+# Where the state is lost from the guess: how many others are tried, and how far from it they lie.
+_TRIES, _REACH = 20, 0.1
 #: How many first samples a start is fitted to by default.
 START_SAMPLES = 50
 # Samples of rest before a forecast that knows nothing of its start.
@@ -29,7 +31,9 @@ def fit_state(
 ) -> np.ndarray:
     """Return the first state from which a latent model comes closest to the first samples.
 
-    Levenberg-Marquardt on the first state alone.
+    Levenberg-Marquardt on the first state alone. A model may be sound along the paths that it has
+    learned and lose a state beside them; where the guess is lost, half of the samples are fitted
+    first, and then other guesses are tried, in a fixed order, until one lasts.
 
     Parameters
     ----------
@@ -58,31 +62,35 @@ def fit_state(
         error = residual @ residual + _PULL * np.sum((state - guess) ** 2)
         return slopes, residual, error
 
-    state, damping, growth = guess.copy(), 1e-3, 2.0
-    now = linearize(state)
-    if now is None and len(truth) > 2 * n:
-        # The guess does not last: a state for the first half of the samples may.
-        state = fit_state(shape, weights, step, stages, truth[: len(truth) // 2], guess)
-        now = linearize(state)
-    if now is None:
-        return state
-    for _ in range(_STEPS):
-        slopes, residual, error = now
-        curvature = slopes.T @ slopes + _PULL * np.eye(n)
-        gradient = slopes.T @ residual + _PULL * (state - guess)
-        change = -np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), gradient)
-        then = linearize(state + change)
-        if then is not None and then[2] <= error:
-            state, now = state + change, then
-            damping, growth = max(damping / 5, 1e-12), 2.0
-            if error - then[2] <= 1e-9 * error:
-                break
-        else:
-            damping *= growth
-            growth *= 2
-            if damping > 1e8:
-                break
-    return state
+    def descended(state):
+        damping, growth, now = 1e-3, 2.0, linearize(state)
+        for _ in range(0 if now is None else _STEPS):
+            slopes, residual, error = now
+            curvature = slopes.T @ slopes + _PULL * np.eye(n)
+            gradient = slopes.T @ residual + _PULL * (state - guess)
+            change = -np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), gradient)
+            then = linearize(state + change)
+            if then is not None and then[2] <= error:
+                state, now = state + change, then
+                damping, growth = max(damping / 5, 1e-12), 2.0
+                if error - then[2] <= 1e-9 * error:
+                    break
+            else:
+                damping *= growth
+                growth *= 2
+                if damping > 1e8:
+                    break
+        return state, now is not None
+
+    state, lasts = descended(guess.copy())
+    if not lasts and len(truth) > 2 * n:
+        half = truth[: len(truth) // 2]
+        state, lasts = descended(fit_state(shape, weights, step, stages, half, guess))
+    generator, tries = np.random.default_rng(0), 0
+    while not lasts and tries < _TRIES:
+        state, lasts = descended(guess + _REACH * generator.normal(size=n))
+        tries += 1
+    return state if lasts else guess.copy()
 
 
 def fit_delays(model, stages: np.ndarray, truth: np.ndarray) -> np.ndarray:

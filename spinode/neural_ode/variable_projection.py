@@ -302,14 +302,14 @@ class VariableProjection:
                 expected = change @ (self.damping * scales * change - normal["g"]) + np.sum(
                     shift * ((prior + self.damping / count) * shift - normal["gw"])
                 )
-                bend, short = None, True
+                bend, bends_little = None, True
                 if self._bent:
                     bend = self._bend(normal["rows"], weights, firsts, change, shift)
                 if bend is not None:
                     turn, veer = solve(*bend)
-                    short = 2 * length(turn, veer) <= _MOST_BEND * length(change, shift)
+                    bends_little = 2 * length(turn, veer) <= _MOST_BEND * length(change, shift)
                     change, shift = change + turn / 2, shift + veer / 2
-                if short and expected > 0:
+                if bends_little and expected > 0:
                     better = self._moved(weights, firsts, change, shift)
             gain = 0.0 if better is None else (normal["error"] - better[2]) / expected
             if gain > 0:

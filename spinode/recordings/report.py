@@ -61,6 +61,10 @@ def text(study: Study) -> str:
         for name, part in study.beyond.items()
         if part > 0
     ]
+    chosen_by = "pieces of the training data that were left out of the fit"
+    if study.validation:
+        sources = [one.attrs.get("source", "another recording") for one in study.validation]
+        chosen_by = f"{', '.join(sources)}, which no weight was fitted to"
     at_output = ""
     if model.shape.output_width:
         at_output = (
@@ -93,8 +97,8 @@ def text(study: Study) -> str:
             "",
             f"The network has {model.states} states and {model.width} neurons{at_output}; in all "
             f"{model.shape.weights} weights. These were chosen among {len(model.choices)} by free "
-            "simulation of pieces of the training data that were left out of the fit. Of white or "
-            "independent residuals 99 % of the correlations lie within the bound.",
+            f"simulation of {chosen_by}. Of white or independent residuals 99 % of the "
+            "correlations lie within the bound.",
             "",
             "![forecast and truth](forecast.png)",
             "",

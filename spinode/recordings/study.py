@@ -55,6 +55,8 @@ class Study:
     output : str
     inputs : tuple of str
     train, held_out : list of Dataset
+    validation : list of Dataset
+        Other recordings that chose between models; none where pieces of ``train`` did.
     seen : Look
         At the first recording's training part.
     models : dict of str to LatentODE
@@ -70,6 +72,7 @@ class Study:
     inputs: tuple[str, ...]
     train: list[xr.Dataset]
     held_out: list[xr.Dataset]
+    validation: list[xr.Dataset]
     seen: Look
     models: dict[str, LatentODE]
     forecasts: dict[str, list[xr.Dataset]]
@@ -104,6 +107,7 @@ class Study:
         model = self.models["network"]
         return {
             "recordings": [one.attrs.get("source", "") for one in self.train],
+            "recordings_to_choose_by": [one.attrs.get("source", "") for one in self.validation],
             "samples_train": sum(one.sizes["time"] for one in self.train),
             "samples_held_out": sum(one.sizes["time"] for one in self.held_out),
             "sample_spacing_s": self.seen.sample_spacing,
@@ -137,6 +141,7 @@ def learn(
     *,
     output: str,
     inputs: Sequence[str],
+    validation: xr.Dataset | Sequence[xr.Dataset] = (),
     train: tuple[float, float] = TRAIN,
     interpolation: str = "auto",
     states: int | str = "auto",
@@ -155,6 +160,9 @@ def learn(
         As from `spinode.recordings.readers.read_recording`, all with one sample spacing.
     output, inputs : str
         Variables of the recordings.
+    validation : Dataset or sequence of them
+        Recordings to choose between models by, and to end the training, instead of pieces that
+        are held out of the others. Nothing is fitted to them, and no score is of them.
     train : (float, float)
         Part of each recording to learn from: two fractions, or two sample numbers. What comes
         after is held out, or what comes before if nothing does.
@@ -176,6 +184,7 @@ def learn(
     """
     if isinstance(recordings, xr.Dataset):
         recordings = [recordings]
+    validation = [validation] if isinstance(validation, xr.Dataset) else list(validation)
     pairs = [_split(one, train) for one in recordings]
     learned, held_out = [one for one, _ in pairs], [one for _, one in pairs]
     seen = look(learned[0], output=output, inputs=inputs)
@@ -187,7 +196,9 @@ def learn(
         "seed": seed,
         "progress": progress,
     }
-    linear, network = linear_and_network(learned, checkpoint=checkpoint, **options)
+    linear, network = linear_and_network(
+        learned, validation=validation or None, checkpoint=checkpoint, **options
+    )
     models = {"linear": linear, "network": network}
     forecasts = {
         name: [model.forecast(one, one) for one in held_out] for name, model in models.items()
@@ -201,6 +212,7 @@ def learn(
         tuple(inputs),
         learned,
         held_out,
+        validation,
         seen,
         models,
         forecasts,

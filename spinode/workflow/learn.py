@@ -32,6 +32,14 @@ def _times(command):
 @click.option("--hold", is_flag=True, help="Inputs keep their value until the next sample.")
 @click.option("--train", metavar="FROM:TO", help="Fractions or samples.  [default: 0:0.7]")
 @click.option(
+    "--choose-by",
+    "others",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Another recording, to choose between models by.",
+)
+@click.option(
     "--states", metavar="N", default="auto", show_default=True, help="Length of the state."
 )
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -45,6 +53,7 @@ def learn(
     units: tuple[str, ...],
     hold: bool,
     train: str | None,
+    others: tuple[Path, ...],
     states: str,
     seed: int,
     out: Path | None,
@@ -59,7 +68,10 @@ def learn(
 
     stretch = study.TRAIN if train is None else _stretch(train)
     how = {"time": time, "sample_time": sample_time, "units": _units(units)}
-    records = [read_recording(one, output=output, inputs=inputs, **how) for one in files]
+    records, validation = (
+        [read_recording(one, output=output, inputs=inputs, **how) for one in paths]
+        for paths in (files, others)
+    )
     names = list(records[0])
     folder = out or files[0].with_name(f"{files[0].stem}_learned")
     check_writable(folder)
@@ -67,6 +79,7 @@ def learn(
         records,
         output=names[0],
         inputs=names[1:],
+        validation=validation,
         train=stretch,
         interpolation="held" if hold else "auto",
         states=_states(states),
