@@ -268,7 +268,7 @@ def test_a_network_of_no_use_is_said_to_be_one(network, expected):
     seen = look(run, output="y", inputs=["u"])
     left = residual_test(*np.random.default_rng(0).normal(size=(2, 1000)), 50)
     scores = {"linear": Score(1.0, 0.4, left), "network": Score(1.0, network, left)}
-    study = Study("y", ("u",), [run], [run], seen, {}, {}, scores, {})
+    study = Study("y", ("u",), [run], [run], [], seen, {}, {}, scores, {})
     if expected is None:
         assert not study.warnings
     else:
