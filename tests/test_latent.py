@@ -188,7 +188,7 @@ def test_a_state_may_be_counted_from_elsewhere(output_width):
     weights, origin = 0.2 * generator.normal(size=shape.weights), np.array([1.5, -0.7])
     stages = generator.normal(size=(3 * 19 + 1, 1))
     outputs, states = simulate(shape, weights, 0.3, origin, stages)
-    moved, around_zero = simulate(shape, shape.moved(weights, origin), 0.3, np.zeros(2), stages)
+    moved, around_zero = simulate(shape, shape.recentred(weights, origin), 0.3, np.zeros(2), stages)
     assert moved == pytest.approx(outputs, rel=1e-9)
     assert around_zero == pytest.approx(states - origin, abs=1e-9)
 

@@ -18,7 +18,7 @@ from spinode.neural_ode import even
 from spinode.neural_ode.checkpoint import Checkpoint
 from spinode.neural_ode.latent import LatentODE
 from spinode.neural_ode.latent_training import PATIENT, VERY_PATIENT, HeldOut, Trained, train
-from spinode.neural_ode.pilots import WINDOW, Candidate, Pilots, Tried
+from spinode.neural_ode.pilots import Candidate, Pilots, Tried
 from spinode.neural_ode.variable_projection import Window
 from spinode.provenance import code_version
 
@@ -130,13 +130,20 @@ class Choice:
                     replace(chosen, states=1), "states", range(2, _MOST_STATES + 1)
                 )
             self._pilots.remember(chosen)
-            self.linear = chosen
+            kinds = [chosen]
+            if self._pilots.drifts and not self._pilots.is_even:
+                kinds.append(replace(chosen, integrating=True))
+            self.linear = chosen = min(kinds, key=lambda one: self.pilot(one).typical)
             if wanted.width != 0 and self._pilots.is_even:
                 chosen = self._unsigned(chosen)
             elif wanted.width != 0:
-                chosen = self._network(self.linear)
+                chosen = self._network(kinds[0])
+                for kind in kinds[1:]:
+                    other = self._network(kind)
+                    chosen = other if self._better(other, chosen) else chosen
                 if wanted.width is None:
-                    self.saturating = other = self._network(replace(self.linear, growing=False))
+                    tanh = replace(kinds[0], growing=False, integrating=chosen.integrating)
+                    self.saturating = other = self._network(tanh)
                     chosen = other if self._better(other, chosen) else chosen
             for one in (self.linear, chosen):
                 self.pilot(one)
@@ -246,7 +253,7 @@ class Choice:
             if self._pilots.is_bounded(other, *instead[:2]):
                 candidate, (done, step, error) = other, instead
         shape, middle = candidate.shape(len(model.inputs)), done.firsts.mean(axis=0)
-        weights, firsts = shape.moved(done.weights, middle), done.firsts - middle
+        weights, firsts = shape.recentred(done.weights, middle), done.firsts - middle
         return replace(
             model,
             time_scale=float(model.sample_spacing / step),
@@ -266,13 +273,13 @@ class Choice:
         shape = candidate.shape(everything[0].stages.shape[1])
         with tqdm(desc="train", unit="step", disable=not self._progress) as bar:
             if pilots.is_short(candidate.interpolation):
-                error, plan = self.tried[candidate].typical, pilots.plan(short=True)
+                error, plan = self.tried[candidate].typical, pilots.plan(candidate)
                 starts = pilots.starts(candidate)
             else:
                 ways = [self._from_pilot(candidate, again, bar) for again in range(self._starts)]
                 error, step, *weights = min(ways, key=lambda one: one[0])
                 # What was held out has its say, too; records to choose by are not learned from.
-                plan = ((WINDOW, 0 if pilots.validated else _POLISH),)
+                plan = ((pilots.windows(candidate)[-1], 0 if pilots.validated else _POLISH),)
                 starts = [(np.array(weights), step)]
             options = {"plan": plan, "ridge": candidate.ridge, "bar": bar}
             trained = [
@@ -300,7 +307,7 @@ class Choice:
             step,
             fitted,
             HeldOut(held, pilots.burn_in),
-            plan=((WINDOW, self._steps),),
+            plan=[(length, self._steps) for length in pilots.windows(candidate)],
             ridge=candidate.ridge,
             patience=VERY_PATIENT if pilots.validated else PATIENT,
             bent=pilots.validated,
@@ -311,7 +318,7 @@ class Choice:
         error = done.error
         if self._starts > 1:
             # As a forecast starts, and not from the states of the step before.
-            moved = shape.moved(done.weights, done.firsts.mean(axis=0))
+            moved = shape.recentred(done.weights, done.firsts.mean(axis=0))
             squares = HeldOut(held, pilots.burn_in).squares(shape, moved, step)
             error = float(np.sqrt(squares.mean()))
         self._finished[key] = np.array([error, step, *done.weights])

@@ -1,8 +1,8 @@
 """How late an input reaches the output: a pipe, a belt, a cable, a protocol.
 
 A state space needs many states to hold what is under way, and a shift of the input none. So the
-dead time of each input is looked for first: the shift with which a small linear model simulates
-best.
+dead time of each input is looked for first: the shift with which a small linear model predicts the
+next sample best.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import numpy as np
 from spinode.neural_ode import linear
 from spinode.neural_ode.variable_projection import Window
 
-# A dead time is believed where the best of these orders simulates better by this factor ...
-_ORDERS, _BETTER = (2, 4, 8), 0.8
-# ... and is the least with which a model of this order does about as well as with any.
-_SHARP, _AS_WELL = 3, 1.01
+# A dead time is believed where a model of this order, that sees its inputs so late, predicts better by
+# this factor. Few lags make it sharp, and a prediction does not drift, as a simulation may.
+_ORDER, _BETTER = 3, 0.97
 _LONGEST, _PART = 200, 10  # samples, and as a part of the shortest record
+# Twice this is the log-likelihood, in units of one, that tells two shifts apart.
+_LIKELY = 5
 _SAMPLES = 20_000  # of a record are enough
 
 
@@ -36,20 +37,19 @@ def dead_times(records: Sequence[Window]) -> tuple[int, ...]:
     coarse = sorted({0, *np.geomspace(1, max(longest, 1), 20).round().astype(int)})
     for number in range(len(found)):
 
-        def error(shift: int, orders: Sequence[int], number=number) -> float:
+        def error(shift: int, number=number) -> float:
             shifts = [*found[:number], int(shift), *found[number + 1 :]]
-            return min(linear.simulation_errors([late(one, shifts) for one in records], orders))
+            return linear.prediction_error([late(one, shifts) for one in records], _ORDER)
 
-        rough = [error(shift, _ORDERS) for shift in coarse]
-        if not min(rough) < _BETTER * min(rough[0], 1.0):
+        rough = np.array([error(shift) for shift in coarse])
+        if not rough.min() < _BETTER * rough[0]:
             continue
-        sharp = np.array([error(shift, (_SHARP,)) for shift in coarse])
-        best = int(np.argmin(sharp))
-        near = range(coarse[max(best - 2, 0)], coarse[min(best + 1, len(coarse) - 1)] + 1)
-        sharp = np.array([error(shift, (_SHARP,)) for shift in near])
-        # One sample less: what is shifted too far is lost, what is not is learned.
-        first = near[int(np.flatnonzero(sharp <= _AS_WELL * sharp.min())[0])]
-        found[number] = max(first - 1, 0)
+        best = int(np.argmin(rough))
+        near = range(coarse[max(best - 1, 0)], coarse[min(best + 1, len(coarse) - 1)] + 1)
+        fine = np.array([error(shift) for shift in near])
+        # The least that is as likely, less one sample: what is shifted too far is lost.
+        likely = fine <= fine.min() * (1 + _LIKELY / sum(map(len, records)))
+        found[number] = max(near[int(np.flatnonzero(likely)[0])] - 1, 0)
     return tuple(found)
 
 

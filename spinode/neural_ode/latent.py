@@ -247,10 +247,16 @@ class LatentODE:
         return np.sqrt(variance)
 
     def rest(self, drive: np.ndarray) -> np.ndarray:
-        """Return the state after a long time under a constant (normalized) input."""
+        """Return the state after a long time under a constant (normalized) input.
+
+        An integral has no rest: it is in the middle of what was learned.
+        """
         stages = np.tile(np.asarray(drive, float), (3 * (REST - 1) + 1, 1))
         _, states = simulate(self.shape, self.weights, self.step, np.zeros(self.states), stages)
-        return states[-1] if np.isfinite(states[-1]).all() else np.zeros(self.states)
+        last = states[-1] if np.isfinite(states[-1]).all() else np.zeros(self.states)
+        if self.shape.integrating:
+            last[0] = 0.0
+        return last
 
     def _first_samples(
         self, given, start: float | None, count: int | None

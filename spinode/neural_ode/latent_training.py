@@ -129,7 +129,7 @@ def train(
     ridge : float
         See `ridge_of`.
     free : array of bool, optional
-        Weights to fit; by default all.
+        Weights to fit; by default all that the shape leaves free.
     patience : Patience
     bent : bool
         Whether steps follow the bend of the residuals (`variable_projection`).
@@ -141,7 +141,7 @@ def train(
         Such a state, from which to go on.
     """
     penalty = ridge_of(shape, ridge)
-    free = np.ones(shape.weights, bool) if free is None else free
+    free = shape.free() if free is None else free
     state = {"stage": 0, "taken": 0, "weights": weights, "best": weights, "least": np.inf}
     state |= {"firsts": None, "damping": 1e-2, "growth": 2.0, "scales": None, "stale": 0}
     state |= {"errors": [], "tiles": None}

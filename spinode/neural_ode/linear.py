@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -87,6 +88,20 @@ def simulation_errors(records: Sequence[Window], orders: Sequence[int]) -> np.nd
                 count += float(one.counts[last].sum())
         errors.append(np.sqrt(error / max(count, 1.0)) if np.isfinite(error) else np.inf)
     return np.array(errors)
+
+
+def prediction_error(records: Sequence[Window], order: int) -> float:
+    """Return the root mean square error of an ARX model that predicts one sample ahead."""
+    [(a, b, offset)] = arx(records, [order])
+    total, count = 0.0, 0
+    for one in records:
+        truth, driven = np.where(one.counts > 0, one.truth, np.nan), one.stages[::3]
+        past = sliding_window_view(truth, order + 1)[:, ::-1]
+        reach = sliding_window_view(driven, order + 1, axis=0)[:, :, ::-1]
+        left = past[:, 0] - past[:, 1:] @ a - np.einsum("kio,oi->k", reach, b) - offset
+        total += float(np.nansum(left**2))
+        count += int(np.isfinite(left).sum())
+    return float(np.sqrt(total / max(count, 1)))
 
 
 def impulse_response(a: np.ndarray, b: np.ndarray, length: int) -> np.ndarray:
@@ -220,6 +235,38 @@ def _read_out(
     wf[:, :n] = wf[:, :n] * deviation[None, :] / deviation[:, None]
     wf[:, n : n + m] /= deviation[:, None]
     return shape.pack(wf=wf, co=theta[: n + m + 1]), float(error)
+
+
+def integrating(shape: Shape, weights: np.ndarray) -> tuple[Shape, np.ndarray]:
+    """Return a linear model whose first state is an integral, to train from.
+
+    It is the slowest mode of the model given, made infinitely slow. If all modes swing, it is a
+    state that integrates nothing yet, in place of the last.
+    """
+    n = shape.states
+    _, wf, _, co = (part.copy() for part in shape.unpack(weights))
+    rates, modes = np.linalg.eig(wf[:, :n])
+    real = np.flatnonzero(np.abs(rates.imag) < 1e-9 * np.abs(rates).max())
+    shape = replace(shape, integrating=True)
+    if not len(real):
+        kept = np.arange(-1, n - 1)  # the last comes first, and is emptied
+        wf = np.concatenate([wf[:, :n][np.ix_(kept, kept)], wf[kept, n:]], axis=1)
+        co[:n] = co[kept]
+        wf[0] = wf[:, 0] = 0.0
+        co[0] = 1.0
+        return shape, shape.pack(wf=wf, co=co)
+    slowest = real[np.abs(rates[real]).argmin()]
+    # Coordinates of the mode, and of the rest, which does not act on it nor is acted on.
+    mode, onto = modes[:, slowest].real, np.linalg.inv(modes)[slowest].real
+    back = np.column_stack([mode, np.linalg.svd(onto[None])[2][1:].T])
+    there = np.linalg.inv(back)
+    wf = there @ np.concatenate([wf[:, :n] @ back, wf[:, n:]], axis=1)
+    co[:n] = co[:n] @ back
+    wf[:, 0] = 0.0
+    unit = co[0] if co[0] else 1.0  # counted as it shows
+    wf[0] *= unit
+    co[0] /= unit
+    return shape, shape.pack(wf=wf, co=co)
 
 
 def retimed(shape: Shape, weights: np.ndarray) -> tuple[Shape, np.ndarray, float]:

@@ -31,6 +31,8 @@ _SHORTEST_BLOCK = 60
 _PILOT, _PILOT_HELD = 16_000, 6000
 #: Samples in a window of the last training.
 WINDOW = 1000
+# A drift shows in long windows only: those of the stages of a training with an integral.
+_DRIFTING = (WINDOW, 4 * WINDOW, 20 * WINDOW)
 _SHORT_WINDOW, _STEPS, _SHORT_STEPS = 225, 25, 60
 # The length of a block (samples) whose residuals are one piece of evidence.
 _EVIDENCE = 30
@@ -52,10 +54,13 @@ class Candidate:
     interpolation: str | None = None
     output_width: int = 0  # more than 0 where the output does not show a sign
     growing: bool = True
+    integrating: bool = False
 
     def shape(self, inputs: int) -> Shape:
         """Return the shape of its model of so many inputs."""
-        return Shape(self.states, inputs, self.width, self.output_width, self.growing)
+        return Shape(
+            self.states, inputs, self.width, self.output_width, self.growing, self.integrating
+        )
 
 
 @dataclass
@@ -205,6 +210,32 @@ class Pilots:
             self._linear[key] = linear.retimed(shape, weights)
         return self._linear[key]
 
+    def integrating_model(
+        self, states: int, interpolation: str, split: int | None
+    ) -> tuple[Shape, np.ndarray, float]:
+        """Return the best linear model with an integral in it, as `linear_model` does."""
+        key = (states, interpolation, split, "integrating")
+        if key not in self._linear:
+            shape, weights, step = self.linear_model(states, interpolation, split)
+            fitted = self.records(interpolation)
+            if split is not None:
+                fitted = self.splits(interpolation)[split][0]
+            shape, weights = linear.integrating(shape, weights)
+            free, found = HeldOut(fitted, self.burn_in), [weights]
+            for length in _DRIFTING:
+                plan = ((length, _LINEAR_STEPS),)
+                done = train(shape, found[-1], step, fitted, None, plan=plan, ridge=0.0)
+                found.append(done.weights)
+            weights = min(found, key=lambda one: free.squares(shape, one, step).mean())
+            self._linear[key] = shape, weights, step
+        return self._linear[key]
+
+    @property
+    def drifts(self) -> bool:
+        """Whether the device remembers for longer than what it was seen in, as integrators do."""
+        shortest = min(len(record) for record in self.records("held"))
+        return self.lasting > min(WINDOW, shortest)
+
     def remember(self, candidate: Candidate) -> None:
         """Set burn-in and memory from the slowest mode of a linear model."""
         shape, weights, step = self.linear_model(candidate.states, candidate.interpolation, 0)
@@ -218,9 +249,8 @@ class Pilots:
         """Return the best linear model of each split."""
         squares, models = [], []
         for number, (_, held) in enumerate(self.splits(candidate.interpolation)):
-            shape, weights, step = self.linear_model(
-                candidate.states, candidate.interpolation, number
-            )
+            model = self.integrating_model if candidate.integrating else self.linear_model
+            shape, weights, step = model(candidate.states, candidate.interpolation, number)
             squares.append(HeldOut(held, self.burn_in).squares(shape, weights, step))
             models.append(np.append(step, weights))
         return Tried(np.concatenate(squares), np.stack(models))
@@ -242,9 +272,11 @@ class Pilots:
         how = candidate.interpolation
         splits, short = self.splits(how), self.is_short(how)
         starts = _SHORT_STARTS if short else 1
-        plan = self.plan(short)
+        plan = self.plan(candidate)
         if before is not None:
             plan = plan[-1:] if short else ((WINDOW, _STEPS),)
+            if candidate.integrating:
+                plan = tuple((length, _STEPS) for length in _DRIFTING)
         inputs = self.records(how)[0].stages.shape[1]
 
         def one(number: int, start: int) -> tuple[Trained, float]:
@@ -291,6 +323,9 @@ class Pilots:
     def _first(self, candidate: Candidate, split: int | None) -> tuple[Shape, np.ndarray, float]:
         """Return the linear model that a candidate starts from, with its network at the output."""
         how, without_sign = candidate.interpolation, candidate.output_width > 0
+        if candidate.integrating:
+            shape, weights, step = self.integrating_model(candidate.states, how, split)
+            return replace(shape, growing=candidate.growing), weights, step
         shape, weights, step = self.linear_model(candidate.states, how, split, without_sign)
         shape = replace(shape, growing=candidate.growing)
         if without_sign:
@@ -307,27 +342,37 @@ class Pilots:
     def is_bounded(self, candidate: Candidate, done: Trained, step: float) -> bool:
         """Return whether a model's output stays within bounds under drives a quarter stronger.
 
-        The records are simulated from rest, with their inputs farther from their means. A model
+        The records are simulated from the middle of its states, with their inputs farther from their means. A model
         that is lost there may be lost under another drive that is no stronger than theirs.
         """
+        middle = done.firsts.mean(axis=0)
         for record in self.records(candidate.interpolation):
             mean = record.stages.mean(axis=0)
             stages = mean + _STRONGER * (record.stages - mean)
             shape = candidate.shape(stages.shape[1])
-            outputs, _ = simulate(shape, done.weights, step, np.zeros(shape.states), stages)
+            outputs, _ = simulate(shape, done.weights, step, middle, stages)
             # Written so that NaN, of an output that was lost, is out of bounds.
             if not np.abs(outputs).max() <= _FARTHEST * np.abs(record.truth).max():
                 return False
         return True
 
-    def plan(self, short: bool) -> tuple[tuple[int, int], ...]:
+    def windows(self, candidate: Candidate) -> list[int]:
+        """Return samples in a window of the stages of the last training."""
+        return list(_DRIFTING) if candidate.integrating else [WINDOW]
+
+    def plan(self, candidate: Candidate) -> tuple[tuple[int, int], ...]:
         """Return windows and steps of a training that begins with a linear model."""
+        short = self.is_short(candidate.interpolation)
         # A window must be long enough that its first state does not explain it.
         length = max(4 * self.lasting, _SHORT_WINDOW)
         last = _SHORT_STEPS if short else _STEPS
         if length <= WINDOW / 2:
-            return ((int(length), _STEPS), (WINDOW, last))
-        return ((WINDOW, _STEPS + last),)
+            plan = ((int(length), _STEPS), (WINDOW, last))
+        else:
+            plan = ((WINDOW, _STEPS + last),)
+        if candidate.integrating:
+            plan = (*plan, *((length, _STEPS) for length in _DRIFTING[1:]))
+        return plan
 
 
 def _sound(

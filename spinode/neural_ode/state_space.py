@@ -3,7 +3,8 @@
 The paper's state is the delayed output (`spinode.neural_ode.model`). Here it is any n numbers that
 the data call for, of which the output shows one combination, y = C x + D e + c. Without delays a
 noisy sample never enters the state, and a forecast starts from a state fitted to many. Its
-neurons saturate, or every other one grows (`neurons`).
+neurons saturate, or every other one grows (`neurons`). Where a device integrates, as a carriage does
+whose place is measured, one state is an integral that nothing else depends on.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ class Shape:
         Neurons of a network between state and output; 0 for none.
     growing : bool
         Whether every other neuron grows; else all saturate. See `neurons`.
+    integrating : bool
+        Whether the first state is an integral: it shows at the output, and no state's slope
+        depends on it.
     """
 
     states: int
@@ -36,6 +40,7 @@ class Shape:
     width: int = 0
     output_width: int = 0
     growing: bool = True
+    integrating: bool = False
 
     @property
     def columns(self) -> int:
@@ -95,7 +100,16 @@ class Shape:
         w1 = np.zeros((self.columns, self.width))
         return self.pack(w1, wf, np.full((self.columns, self.output_width), 3), co).astype(int)
 
-    def moved(self, weights: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    def free(self) -> np.ndarray:
+        """Return whether each weight may be fitted: those that an integral would act by stay 0."""
+        w1 = np.ones((self.columns, self.width))
+        wf = np.ones((self.states, self.width + self.columns))
+        if self.integrating:
+            w1[0] = wf[:, self.width] = 0
+        wo = np.ones((self.columns, self.output_width))
+        return self.pack(w1, wf, wo, np.ones(self.output_width + self.columns)).astype(bool)
+
+    def recentred(self, weights: np.ndarray, origin: np.ndarray) -> np.ndarray:
         """Return weights that do the same with states counted from ``origin``, shape (n,).
 
         A training leaves the state where it likes. From around zero a start is easily found.
@@ -130,6 +144,8 @@ class Shape:
             directions = generator.normal(size=(self.columns, more))
             directions *= reach / np.linalg.norm(directions[:-1], axis=0)
             directions[-1] = generator.uniform(-reach, reach, size=more)
+            if self.integrating:
+                directions[0] = 0.0
             return np.concatenate([old, directions], axis=1)
 
         grown = np.zeros((self.states, width - self.width))
