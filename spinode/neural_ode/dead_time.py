@@ -14,12 +14,12 @@ import numpy as np
 from spinode.neural_ode import linear
 from spinode.neural_ode.variable_projection import Window
 
-# A dead time is believed where a model of this order, that sees its inputs so late, predicts better by
-# this factor. Few lags make it sharp, and a prediction does not drift, as a simulation may.
+# A dead time is believed where a model of this order, that sees its inputs so late, predicts better
+# by this factor. Few lags make it sharp, and a prediction does not drift, as a simulation may.
 _ORDER, _BETTER = 3, 0.97
-_LONGEST, _PART = 200, 10  # samples, and as a part of the shortest record
-# Twice this is the log-likelihood, in units of one, that tells two shifts apart.
+# Two shifts are told apart by a difference of this in log-likelihood.
 _LIKELY = 5
+_LONGEST, _PART = 200, 10  # samples, and as a part of the shortest record
 _SAMPLES = 20_000  # of a record are enough
 
 
@@ -34,18 +34,18 @@ def dead_times(records: Sequence[Window]) -> tuple[int, ...]:
     records = [one.cut(0, min(len(one), _SAMPLES)) for one in records]
     found = [0] * records[0].stages.shape[1]
     longest = min(_LONGEST, min(map(len, records)) // _PART)
-    coarse = sorted({0, *np.geomspace(1, max(longest, 1), 20).round().astype(int)})
+    coarse = range(0, longest + 1, _ORDER)  # a model sees so many inputs: none is missed
     for number in range(len(found)):
 
         def error(shift: int, number=number) -> float:
-            shifts = [*found[:number], int(shift), *found[number + 1 :]]
+            shifts = [*found[:number], shift, *found[number + 1 :]]
             return linear.prediction_error([late(one, shifts) for one in records], _ORDER)
 
         rough = np.array([error(shift) for shift in coarse])
         if not rough.min() < _BETTER * rough[0]:
             continue
-        best = int(np.argmin(rough))
-        near = range(coarse[max(best - 1, 0)], coarse[min(best + 1, len(coarse) - 1)] + 1)
+        best = coarse[int(np.argmin(rough))]
+        near = range(max(best - _ORDER, 0), min(best + _ORDER, longest) + 1)
         fine = np.array([error(shift) for shift in near])
         # The least that is as likely, less one sample: what is shifted too far is lost.
         likely = fine <= fine.min() * (1 + _LIKELY / sum(map(len, records)))
