@@ -1,4 +1,4 @@
-"""Twelve devices of our own making, as a user's files: `spinode learn` on each, as it stands.
+"""Fifteen devices of our own making, as a user's files: `spinode learn` on each, as it stands.
 
 Each is physics integrated at a fine step, with noise on what is measured, in a file such as an
 instrument or a spreadsheet writes it. The command is told the columns' names and nothing else.
@@ -146,10 +146,42 @@ def _slide(x, e):
 
 
 @numba.njit
+def _axis(x, e):
+    y = np.empty(2)
+    y[0] = x[1] / 30
+    y[1] = (e[0] - 1.2 * x[1] - 0.3 * np.tanh(x[1] / 0.01) - 0.1) / 60
+    return y
+
+
+@numba.njit
 def _diode(x, e):
     # A rectifier with a smoothing capacitor: current flows one way.
     y = np.empty(1)
     y[0] = 0.3 * np.log1p(np.exp((e[0] - x[0]) / 0.1)) * 0.1 - x[0] / 40
+    return y
+
+
+@numba.njit
+def _junction(x, e):
+    # The free layer of a tunnel junction: a macrospin whose anisotropy a voltage changes, under a
+    # field along x and z. Landau-Lifshitz-Gilbert, time in units of 1 / (gamma H).
+    h_x, h_z, damping = 0.35, (0.4 * e[0] - 0.5) * x[2] + 0.5, 0.06
+    c_x, c_y, c_z = x[1] * h_z, x[2] * h_x - x[0] * h_z, -x[1] * h_x
+    rate = -0.35 / (1 + damping**2)
+    y = np.empty(3)
+    y[0] = rate * (c_x + damping * (x[1] * c_z - x[2] * c_y))
+    y[1] = rate * (c_y + damping * (x[2] * c_x - x[0] * c_z))
+    y[2] = rate * (c_z + damping * (x[0] * c_y - x[1] * c_x))
+    return y
+
+
+@numba.njit
+def _cell(x, e):
+    # A battery: its charge, and two overvoltages.
+    y = np.empty(3)
+    y[0] = -e[0] / 4000
+    y[1] = (e[0] * (1 + 0.5 * abs(x[1])) - x[1]) / 30
+    y[2] = (e[0] - x[2]) / 300
     return y
 
 
@@ -217,6 +249,29 @@ def device(name):
         drive = steps(rng, 260, 4)[:, None]
         x = integrate(_motor, np.zeros(2), np.hstack([drive, 0 * drive]), True, 1.0, FINE)
         return [(drive, x[:, 1])], 0.1, 0.02
+    if name == "axis":
+        # A linear axis that a controller moves from place to place, with dry friction and a slope.
+        samples, x, goal = 20_000, np.zeros(2), 0.0
+        goals = steps(rng, samples, 1000)
+        drive, path = np.empty((samples, 1)), np.empty(samples)
+        for n in range(samples):
+            goal += (goals[n] - goal) / 150
+            path[n] = x[0]
+            drive[n] = np.clip(4 * (goal - x[0]) - 6 * x[1], -3, 3)
+            x = integrate(_axis, x, np.stack([drive[n], drive[n]]), True, 1.0, FINE)[1]
+        return [(drive, path)], 1e-3, 0.0003
+    if name == "junction":
+        drive = 0.6 * multisine(rng, 12_000, 0.08)[:, None]
+        x = integrate(_junction, np.array([0.6, 0.0, 0.8]), drive, False, 1.0, FINE)
+        return [(drive, x[:, 2])], 2e-11, 0.05
+    if name == "cell":
+        current = np.where(steps(rng, 10_000, 60) > 0.2, 1.0, -0.55)
+        drive = current * np.repeat(rng.choice([0.3, 1.0, 1.6], size=167), 60)[:10_000]
+        x = integrate(_cell, np.array([0.6, 0.0, 0.0]), drive[:, None], True, 1.0, FINE)
+        full = x[:, 0]
+        open_circuit = 3.2 + 0.8 * full + 0.15 * np.tanh(8 * (full - 0.3))
+        voltage = open_circuit + 0.2 * np.exp(-20 * full) - 0.05 * drive
+        return [(drive[:, None], voltage - 0.04 * x[:, 1] - 0.06 * x[:, 2])], 1.0, 0.01
     raise KeyError(name)
 
 
@@ -326,6 +381,22 @@ def _few_file(path, time, drive, out, rng):
     return ["--time", "t", "--input", "u", "--output", "y"]
 
 
+def _axis_file(path, time, drive, out, rng):
+    columns = {"t (ms)": 1e3 * time, "U (V)": 3 * drive[:, 0], "q (m)": 0.1 * out}
+    _table(path, columns, float_format="%.8g")
+    return ["--time", "t (ms)", "--input", "U (V)", "--output", "q (m)"]
+
+
+def _junction_file(path, time, drive, out, rng):
+    _table(path, {"t_ns": 1e9 * time, "bias_mV": 500 * drive[:, 0], "R_ohm": 1200 - 300 * out})
+    return ["--time", "t_ns", "--input", "bias_mV", "--output", "R_ohm"]
+
+
+def _cell_file(path, time, drive, out, rng):
+    _table(path, {"Time [s]": time, "I [A]": drive[:, 0], "U [V]": out}, float_format="%.5f")
+    return ["--time", "Time [s]", "--input", "I [A]", "--output", "U [V]"]
+
+
 WRITERS = {
     "amplifier": _excel,
     "motor": _motor_file,
@@ -339,6 +410,9 @@ WRITERS = {
     "late": _late_file,
     "resonator": _resonator_file,
     "few": _few_file,
+    "axis": _axis_file,
+    "junction": _junction_file,
+    "cell": _cell_file,
 }
 
 

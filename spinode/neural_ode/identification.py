@@ -72,7 +72,8 @@ def identify(
         Length of the state.
     width : int or "auto"
         Neurons of the hidden layer; 0 for a linear model. Every other one grows
-        (`spinode.neural_ode.state_space.neurons`), unless at "auto" saturating ones do better.
+        (`spinode.neural_ode.state_space.neurons`). At "auto" saturating ones are taken instead
+        where they do better, or where the model that grows is not bounded.
     ridge : float or "auto"
         What the squares of the weights out of the neurons add to the mean squared error of the
         normalized output.

@@ -65,6 +65,9 @@ def text(study: Study) -> str:
     if study.validation:
         sources = [one.attrs.get("source", "another recording") for one in study.validation]
         chosen_by = f"{', '.join(sources)}, which no weight was fitted to"
+    integral = ""
+    if model.shape.integrating:
+        integral = " (one of them an integral: the output keeps its place when nothing drives it)"
     at_output = ""
     if model.shape.output_width:
         at_output = (
@@ -95,8 +98,8 @@ def text(study: Study) -> str:
             "| --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
-            f"The network has {model.states} states and {model.width} neurons{at_output}; in all "
-            f"{model.shape.weights} weights. These were chosen among {len(model.choices)} by free "
+            f"The network has {model.states} states{integral} and {model.width} neurons{at_output}; "
+            f"in all {model.shape.weights} weights. These were chosen among {len(model.choices)} by free "
             f"simulation of {chosen_by}. Of white or independent residuals 99 % of the "
             "correlations lie within the bound.",
             "",

@@ -119,6 +119,7 @@ class Study:
             "states": model.states,
             "width": model.width,
             "output_width": model.shape.output_width,
+            "integrating": model.shape.integrating,
             "weights": model.shape.weights,
             "interpolation": model.interpolation,
             "choices": model.choices,
