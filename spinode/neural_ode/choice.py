@@ -131,8 +131,8 @@ class Choice:
                 )
             self._pilots.remember(chosen)
             kinds = [chosen]
-            if self._pilots.drifts and not self._pilots.is_even:
-                kinds.append(replace(chosen, integrating=True))
+            if self._pilots.drifts:  # an integral has less freedom: it comes first
+                kinds.insert(0, replace(chosen, integrating=True))
             self.linear = chosen = min(kinds, key=lambda one: self.pilot(one).typical)
             if wanted.width != 0 and self._pilots.is_even:
                 chosen = self._unsigned(chosen)

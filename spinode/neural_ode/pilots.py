@@ -150,6 +150,14 @@ class Pilots:
         # From samples alone, which are the same for any interpolation.
         return even.signed(self.records("held"))
 
+    @cached_property
+    def drifts(self) -> bool:
+        """Whether the device may integrate: one state alone remembers for longer than a window."""
+        shape, weights, step = self.linear_model(1, "held", None)
+        rate = abs(float(shape.unpack(weights)[1][0, 0])) * step
+        shortest = min(len(record) for record in self.records("held"))
+        return not self.is_even and 3 / max(rate, 1e-9) > min(WINDOW, shortest)
+
     @property
     def validated(self) -> bool:
         """Whether other records than those to learn from are scored on."""
@@ -169,7 +177,9 @@ class Pilots:
         data = self.records(interpolation, signed)
         if self.validated:
             return data, self._validation(interpolation)
-        return records.hold_out(data, _LONG_BLOCKS, _LONG_EVERY, _LONG_EVERY // 2)
+        # A drift shows late: one long piece of a record then.
+        blocks = _LONG_EVERY if self.drifts else _LONG_BLOCKS
+        return records.hold_out(data, blocks, _LONG_EVERY, _LONG_EVERY // 2)
 
     def splits(
         self, interpolation: str, signed: bool = False
@@ -181,9 +191,10 @@ class Pilots:
             blocks = _BLOCKS if shortest >= _BLOCKS * _SHORTEST_BLOCK else _FOLDS
             return [records.hold_out(data, blocks, _FOLDS, first) for first in range(_FOLDS)]
         fitted, held = self.long_split(interpolation, signed)
-        pieces = max(WINDOW, 4 * self.burn_in)
+        length = _DRIFTING[1] if self.drifts else WINDOW
+        pieces = max(length, 4 * self.burn_in)
         return [
-            (records.thinned(fitted, WINDOW, _PILOT), records.thinned(held, pieces, _PILOT_HELD))
+            (records.thinned(fitted, length, _PILOT), records.thinned(held, pieces, _PILOT_HELD))
         ]
 
     def linear_model(
@@ -229,12 +240,6 @@ class Pilots:
             weights = min(found, key=lambda one: free.squares(shape, one, step).mean())
             self._linear[key] = shape, weights, step
         return self._linear[key]
-
-    @property
-    def drifts(self) -> bool:
-        """Whether the device remembers for longer than what it was seen in, as integrators do."""
-        shortest = min(len(record) for record in self.records("held"))
-        return self.lasting > min(WINDOW, shortest)
 
     def remember(self, candidate: Candidate) -> None:
         """Set burn-in and memory from the slowest mode of a linear model."""
@@ -342,8 +347,9 @@ class Pilots:
     def is_bounded(self, candidate: Candidate, done: Trained, step: float) -> bool:
         """Return whether a model's output stays within bounds under drives a quarter stronger.
 
-        The records are simulated from the middle of its states, with their inputs farther from their means. A model
-        that is lost there may be lost under another drive that is no stronger than theirs.
+        The records are simulated from the middle of its states, with their inputs farther from
+        their means. A model that is lost there may be lost under another drive that is no stronger
+        than theirs.
         """
         middle = done.firsts.mean(axis=0)
         for record in self.records(candidate.interpolation):

@@ -3,8 +3,8 @@
 The paper's state is the delayed output (`spinode.neural_ode.model`). Here it is any n numbers that
 the data call for, of which the output shows one combination, y = C x + D e + c. Without delays a
 noisy sample never enters the state, and a forecast starts from a state fitted to many. Its
-neurons saturate, or every other one grows (`neurons`). Where a device integrates, as a carriage does
-whose place is measured, one state is an integral that nothing else depends on.
+neurons saturate, or every other one grows (`neurons`). Where a device integrates, as a carriage
+does whose place is measured, one state is an integral that nothing else depends on.
 """
 
 from __future__ import annotations
