@@ -100,8 +100,8 @@ def text(study: Study) -> str:
             "",
             f"The network has {model.states} states{integral} and {model.width} neurons"
             f"{at_output}; in all {model.shape.weights} weights. These were chosen among "
-            f"{len(model.choices)} by free simulation of {chosen_by}. Of white or independent residuals 99 % of the "
-            "correlations lie within the bound.",
+            f"{len(model.choices)} by free simulation of {chosen_by}. Of white or independent "
+            "residuals 99 % of the correlations lie within the bound.",
             "",
             "![forecast and truth](forecast.png)",
             "",
