@@ -117,7 +117,13 @@ def test_the_page_on_design_says_what_micromagnetics_found(said_of):
         for one in found["nrmse_micromagnetics"][FAMILIES[said_of]].values()
     ]
     assert f"| {said_of} | {' | '.join(cells)} |" in text("docs/design.md")
-    assert found["left_the_centre"] == {"authors": 1, "random": 2, "undelayed": 0, "designed": 0}
+    assert found["left_the_centre"] == {"authors": 1, "random": 2, "undelayed": 1, "designed": 2}
+
+
+def test_the_page_on_design_says_what_the_twin_expected():
+    rows = pd.read_csv(ROOT / "results" / "paper" / "design_verdict.csv")
+    expected = rows[(rows.family == "designed") & (rows.judge == "twin_before")].h_10
+    assert f"expects {expected.min():.3f} to {expected.max():.3f} of the" in text("docs/design.md")
 
 
 # --- sentences of the other pages -----------------------------------------------------------
