@@ -90,9 +90,11 @@ def test_the_slowest_mode_becomes_an_integral():
     np.testing.assert_allclose(found, [-0.1 - 0.7j, -0.1 + 0.7j, 0.0], atol=1e-9)
 
 
-def test_without_a_slow_mode_an_integral_takes_the_place_of_a_state():
+@pytest.mark.parametrize("slopes", [[[-0.1, 0.7], [-0.7, -0.1]], [[-0.1, 1.0], [0.0, -0.1]]])
+def test_without_a_slow_mode_an_integral_takes_the_place_of_a_state(slopes):
+    """All modes swing, or two are one: there is none to be made slower."""
     shape = Shape(2, 1)
-    wf = np.array([[-0.1, 0.7, 0.2, 0.0], [-0.7, -0.1, 0.4, 0.0]])
+    wf = np.concatenate([slopes, [[0.2, 0.0], [0.4, 0.0]]], axis=1)
     pinned, new = linear.integrating(shape, shape.pack(wf=wf, co=np.ones(4)))
     slope = pinned.unpack(new)[1]
     assert not slope[0].any() and not slope[:, 0].any()

@@ -61,6 +61,29 @@ def test_the_network_comes_down_to_the_noise(learned):
     assert network["fit"] == pytest.approx(1 - network["nrmse"])
 
 
+def test_the_report_says_what_was_noticed(tmp_path):
+    """The level of a tank, filled through a pipe: an integral, and late by 30 samples."""
+    generator = np.random.default_rng(3)
+    flow = np.repeat(generator.uniform(-1, 1, size=250), 20)
+    arrived = np.concatenate([np.full(30, flow[0]), flow[:-30]])
+    level = np.cumsum(arrived) / 200
+    level += 0.01 * generator.normal(size=level.size)
+    columns = {"t_s": 0.5 * np.arange(level.size), "flow": flow, "level": level}
+    pd.DataFrame(columns).to_csv(tmp_path / "tank.csv", index=False)
+    done = invoke(
+        "learn", tmp_path / "tank.csv", "--time", "t_s", "--input", "flow", "--output", "level",
+        "--states", "1", "--hold",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    report = json.loads((tmp_path / "tank_learned" / "report.json").read_text())
+    assert report["integrating"]
+    assert 12.5 <= report["dead_times_s"]["flow"] <= 15
+    assert report["models"]["network"]["rmse"] < 0.02
+    text = (tmp_path / "tank_learned" / "report.md").read_text()
+    assert "one of them an integral" in text
+    assert re.search(r"flow reaches the output 1\d(\.5)? s late", text)
+
+
 def test_another_recording_chooses(tmp_path):
     calm = recorded(tmp_path / "calm.csv", 0.15, 1000, seed=1)
     strong = recorded(tmp_path / "strong.csv", 0.3, 600, seed=2)

@@ -26,6 +26,8 @@ _SLOWEST, _FASTEST = 1 - 1e-5, 2.0
 _HORIZON = 400
 # Rates, a sample, of the slowest of a few integrators: a start where no ARX model helps.
 _LEAKS = (0.2, 0.05, 0.01, 0.002)
+# Two modes are one where the matrix of all modes is as ill-conditioned as this.
+_ONE = 1e8
 # Rows of a least-squares problem held at a time.
 _BLOCK = 20_000
 
@@ -240,15 +242,15 @@ def _read_out(
 def integrating(shape: Shape, weights: np.ndarray) -> tuple[Shape, np.ndarray]:
     """Return a linear model whose first state is an integral, to train from.
 
-    It is the slowest mode of the model given, made infinitely slow. If all modes swing, it is a
-    state that integrates nothing yet, in place of the last.
+    It is the slowest mode of the model given, made infinitely slow. If all modes swing, or two are
+    one, it is a state that integrates nothing yet, in place of the last.
     """
     n = shape.states
     _, wf, _, co = (part.copy() for part in shape.unpack(weights))
     rates, modes = np.linalg.eig(wf[:, :n])
     real = np.flatnonzero(np.abs(rates.imag) < 1e-9 * np.abs(rates).max())
     shape = replace(shape, integrating=True)
-    if not len(real):
+    if not len(real) or np.linalg.cond(modes) > _ONE:
         kept = np.arange(-1, n - 1)  # the last comes first, and is emptied
         wf = np.concatenate([wf[:, :n][np.ix_(kept, kept)], wf[kept, n:]], axis=1)
         co[:n] = co[kept]

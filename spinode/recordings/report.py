@@ -68,6 +68,11 @@ def text(study: Study) -> str:
     integral = ""
     if model.shape.integrating:
         integral = " (one of them an integral: the output keeps its place when nothing drives it)"
+    late = "".join(
+        f" {name} reaches the output {seconds:.4g} s late."
+        for name, seconds in study.dead_times.items()
+        if seconds > 0
+    )
     at_output = ""
     if model.shape.output_width:
         at_output = (
@@ -101,7 +106,7 @@ def text(study: Study) -> str:
             f"The network has {model.states} states{integral} and {model.width} neurons"
             f"{at_output}; in all {model.shape.weights} weights. These were chosen among "
             f"{len(model.choices)} by free simulation of {chosen_by}. Of white or independent "
-            "residuals 99 % of the correlations lie within the bound.",
+            f"residuals 99 % of the correlations lie within the bound.{late}",
             "",
             "![forecast and truth](forecast.png)",
             "",

@@ -85,6 +85,15 @@ class Study:
         return self.train[0][self.output].attrs.get("units", "1")
 
     @property
+    def dead_times(self) -> dict[str, float]:
+        """How late each input reaches the output (s)."""
+        late = self.models["network"].dead_times or [0] * len(self.inputs)
+        return {
+            name: samples * self.seen.sample_spacing
+            for name, samples in zip(self.inputs, late, strict=True)
+        }
+
+    @property
     def warnings(self) -> list[str]:
         """What is odd about the recordings, and about what was learned from them."""
         network, linear = (self.scores[name].nrmse for name in ("network", "linear"))
@@ -120,6 +129,7 @@ class Study:
             "width": model.width,
             "output_width": model.shape.output_width,
             "integrating": model.shape.integrating,
+            "dead_times_s": self.dead_times,
             "weights": model.shape.weights,
             "interpolation": model.interpolation,
             "choices": model.choices,
