@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.signal import lfilter
+from scipy.signal import butter, lfilter
 
 from spinode.neural_ode.dead_time import dead_times
 from spinode.neural_ode.identification import identify
@@ -38,6 +38,17 @@ def test_a_pipe_is_found(late):
     drive, output = heater(late)
     (found,) = dead_times([window([drive], output)])
     assert is_near(found, late)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3, 0.05])
+def test_a_filter_is_no_pipe(noise):
+    """Six lags answer late, too; behind a pipe there is nothing, behind them there is little."""
+    generator = np.random.default_rng(1)
+    drive = lfilter([0.4], [1, -0.6], generator.normal(size=8000))
+    b, a = butter(3, 0.15)
+    clean = lfilter(b, a, np.tanh(lfilter(b, a, drive)))
+    output = clean + noise * clean.std() * generator.normal(size=drive.size)
+    assert dead_times([window([drive], output)]) == (0,)
 
 
 def test_each_input_has_its_own():

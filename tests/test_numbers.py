@@ -253,6 +253,15 @@ def each_seed(device, test, unit):
     return [unit * one for one in identified(device)["seeds"][test]]
 
 
+@pytest.mark.parametrize("name", stored("benchmarks/own_devices"))
+def test_the_table_of_our_own_devices_says_what_is_stored(name):
+    found = stored("benchmarks/own_devices")[name]
+    errors = [f"{100 * found['linear']:.1f} %", f"{100 * found['network']:.2f} %"]
+    errors += [f"{100 * found['noise']:.2f} %", f"{found['minutes']:.1f}"]
+    rows = [line for line in text("docs/identification.md").split("| `") if line.startswith(name)]
+    assert f"| {' | '.join(errors)} |" in rows[0]
+
+
 # Page, sentence, and what fills the places. A result that is not stored fails its sentences alone.
 TRACED = [
     ("README.md", "the quick profile took {:.0f} minutes beside other work", quick_profile),

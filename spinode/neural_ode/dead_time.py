@@ -2,12 +2,14 @@
 
 A state space needs many states to hold what is under way, and a shift of the input none. So the
 dead time of each input is looked for first: the shift with which a small linear model predicts the
-next sample best.
+next sample best, if what came in between says nothing. Behind filters the answer comes late, too,
+but its first, small beginning is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,8 +19,11 @@ from spinode.neural_ode.variable_projection import Window
 # A dead time is believed where a model of this order, that sees its inputs so late, predicts better
 # by this factor. Few lags make it sharp, and a prediction does not drift, as a simulation may.
 _ORDER, _BETTER = 3, 0.97
-# Two shifts are told apart by a difference of this in log-likelihood.
+# Two models are told apart by a difference of this in log-likelihood.
 _LIKELY = 5
+# A model of this order says whether inputs that came later than the shift matter.
+_FULL = 8
+_SHORTEST = 4  # fewer samples the states learn
 _LONGEST, _PART = 200, 10  # samples, and as a part of the shortest record
 _SAMPLES = 20_000  # of a record are enough
 
@@ -50,7 +55,24 @@ def dead_times(records: Sequence[Window]) -> tuple[int, ...]:
         # The least that is as likely, less one sample: what is shifted too far is lost.
         likely = fine <= fine.min() * (1 + _LIKELY / sum(map(len, records)))
         found[number] = max(near[int(np.flatnonzero(likely)[0])] - 1, 0)
+        while found[number] and _misses(records, found, number):
+            found[number] -= 1
+        if found[number] < _SHORTEST:
+            found[number] = 0
     return tuple(found)
+
+
+def _misses(records: Sequence[Window], shifts: Sequence[int], number: int) -> bool:
+    """Return whether values of an input that its shift leaves out help to predict the output."""
+    between = range(0, shifts[number], _FULL + 1)
+    more = [
+        replace(one, stages=one.stages[:, [*range(len(shifts)), *[number] * len(between)]])
+        for one in records
+    ]
+    less = linear.prediction_error([late(one, shifts) for one in records], _FULL)
+    full = linear.prediction_error([late(one, [*shifts, *between]) for one in more], _FULL)
+    more_weights = len(between) * (_FULL + 1)
+    return less > full * (1 + (more_weights + _LIKELY) / sum(map(len, records)))
 
 
 def late(record: Window, shifts: Sequence[int]) -> Window:
