@@ -70,6 +70,21 @@ def test_no_dead_time_is_seen_in_what_drifts(carriage):
     assert dead_times([record]) == (0,)
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-3, 5e-3, 2e-2])
+def test_noise_that_hides_the_beginning_of_a_move_is_no_dead_time(noise):
+    """A mass under forces that are held for 40 samples: in one it moves less than the noise."""
+    generator = np.random.default_rng(7)
+    force = 2 * np.repeat(generator.uniform(-1, 1, size=105), 40)
+    speed, path = 0.0, np.zeros(force.size)
+    for n in range(force.size - 1):
+        speed += 0.01 * (force[n] - speed - 0.3 * np.tanh(speed / 0.02))
+        path[n + 1] = path[n] + 0.01 * speed
+    path += noise * path.std() * generator.normal(size=path.size)
+    stages = np.repeat((force - force.mean()) / force.std(), 3)[: 3 * path.size - 2, None]
+    record = Window(stages, (path - path.mean()) / path.std(), np.ones(path.size))
+    assert dead_times([record]) == (0,)
+
+
 def test_the_slowest_mode_becomes_an_integral():
     """Of a model that has one already the output stays; the other modes keep their rates."""
     shape = Shape(3, 1)

@@ -3,7 +3,7 @@
 A state space needs many states to hold what is under way, and a shift of the input none. So the
 dead time of each input is looked for first: the shift with which a small linear model predicts the
 next sample best, if what came in between says nothing. Behind filters the answer comes late, too,
-but its first, small beginning is there.
+but its first, small beginning is there. A linear model fitted to whole windows must agree.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from spinode.neural_ode import linear
+from spinode.neural_ode.latent_training import train
 from spinode.neural_ode.variable_projection import Window
 
 # A dead time is believed where a model of this order, that sees its inputs so late, predicts better
@@ -23,6 +24,10 @@ _ORDER, _BETTER = 3, 0.97
 _LIKELY = 5
 # A model of this order says whether inputs that came later than the shift matter.
 _FULL = 8
+# The linear models that have the last word: orders of their starts, samples in a window, steps.
+_ORDERS, _WINDOW, _STEPS = (6, 12, 24), 1000, 25
+# A device drifts whose slowest mode does not settle, in so many time constants, in a window.
+_SETTLES, _MUCH_BETTER = 3, 0.8
 _SHORTEST = 4  # fewer samples the states learn
 _LONGEST, _PART = 200, 10  # samples, and as a part of the shortest record
 _SAMPLES = 20_000  # of a record are enough
@@ -57,9 +62,34 @@ def dead_times(records: Sequence[Window]) -> tuple[int, ...]:
         found[number] = max(near[int(np.flatnonzero(likely)[0])] - 1, 0)
         while found[number] and _misses(records, found, number):
             found[number] -= 1
-        if found[number] < _SHORTEST:
+        without = [*found[:number], 0, *found[number + 1 :]]
+        if found[number] < _SHORTEST or not _agrees(records, found, without):
             found[number] = 0
     return tuple(found)
+
+
+def _agrees(records: Sequence[Window], shifts: Sequence[int], without: Sequence[int]) -> bool:
+    """Return whether linear models that are fitted to whole windows are better with the shifts.
+
+    What integrates moves little in a sample, and noise hides the beginning of its answer from a
+    prediction one sample ahead. There a model of whole windows must be much better.
+    """
+    error, _ = _fitted(records, shifts)
+    least, slowest = _fitted(records, without)
+    drifts = slowest * min(_WINDOW, min(map(len, records))) < _SETTLES
+    return error < (_MUCH_BETTER if drifts else _BETTER) * least
+
+
+def _fitted(records: Sequence[Window], shifts: Sequence[int]) -> tuple[float, float]:
+    """Return error and slowest rate, a sample, of a linear model of two states."""
+    data = [late(one, shifts) for one in records]
+    orders = [order for order in _ORDERS if 10 * order < min(map(len, data))]
+    shape, starts = linear.initial(data, 2, linear.arx(data, orders or [2]), feedthrough=True)
+    plan = ((_WINDOW, _STEPS),)
+    trained = [train(shape, one, 1.0, data, None, plan=plan, ridge=0.0) for one in starts[:4]]
+    best = min(trained, key=lambda one: one.error)
+    rates = np.linalg.eigvals(shape.unpack(best.weights)[1][:, :2])
+    return best.error, float(np.abs(rates.real).min())
 
 
 def _misses(records: Sequence[Window], shifts: Sequence[int], number: int) -> bool:

@@ -80,7 +80,8 @@ def identify(
     interpolation : {"auto", "held", "linear", "cubic"}
         How the inputs are interpolated between their samples.
     steps : int
-        Most Levenberg-Marquardt steps of the last training, on windows of 1000 samples.
+        Most Levenberg-Marquardt steps of the last training, on windows of 1000 samples (and as
+        many on each of two longer ones, if the model has an integral).
     starts : int
         How many last trainings there are, each from other weights into the neurons; the one that
         does best on what was held out is kept. Records of up to 4000 samples start five times.

@@ -151,7 +151,7 @@ def _doubts(recording, output, inputs, per_cycle, drift, bound) -> list[str]:
     if drift > 1:
         doubts.append(
             f"the mean of {output} wanders by {drift:.1f} standard deviations between the quarters "
-            "of the recording: the device, or its drive, is not steady."
+            "of the recording: the device, or its drive, is not steady, or it integrates."
         )
     values = _filled(recording[output].values)
     for side, extreme in (("smallest", values.min()), ("largest", values.max())):

@@ -69,7 +69,7 @@ def text(study: Study) -> str:
     if model.shape.integrating:
         integral = " (one of them an integral: the output keeps its place when nothing drives it)"
     late = "".join(
-        f" {name} reaches the output {seconds:.4g} s late."
+        f" {name} reaches the output about {seconds:.3g} s late."
         for name, seconds in study.dead_times.items()
         if seconds > 0
     )
@@ -87,8 +87,8 @@ def text(study: Study) -> str:
             f"{sum(one.sizes['time'] for one in study.held_out)} held out, one every "
             f"{seen.sample_spacing:.4g} s. 99 % of the output's power lies below "
             f"{seen.bandwidth:.4g} Hz ({seen.samples_per_cycle:.1f} samples a cycle); its noise is "
-            f"about {seen.noise:.3g} {study.units}. No linear model can be better than an NRMSE of "
-            f"{seen.linear_bound:.2%} (coherence).",
+            f"about {seen.noise:.3g} {study.units}. By their coherence a linear model would leave "
+            f"an NRMSE of about {seen.linear_bound:.0%}; less, if the answer comes late or drifts.",
             "",
             *doubts,
             "",

@@ -163,7 +163,7 @@ def learn(
     """Learn from a part of each recording, and forecast the rest of it.
 
     Held-out data are used for no choice. A forecast starts from a state fitted to the first samples
-    of the held-out stretch (`LatentODE.start_samples`); they are not scored.
+    of the held-out stretch (`LatentODE.start_samples`, and dead times more); they are not scored.
 
     Parameters
     ----------
@@ -212,10 +212,14 @@ def learn(
     )
     models = {"linear": linear, "network": network}
     forecasts = {
-        name: [model.forecast(one, one) for one in held_out] for name, model in models.items()
+        name: [
+            model.forecast(_with_drive_before(model, whole, one, inputs), one)
+            for whole, one in zip(recordings, held_out, strict=True)
+        ]
+        for name, model in models.items()
     }
     scores = {
-        name: _score(held_out, runs, output, inputs, models[name].start_samples)
+        name: _score(held_out, runs, output, inputs, _started(models[name]))
         for name, runs in forecasts.items()
     }
     return Study(
@@ -250,6 +254,21 @@ def _split(recording: xr.Dataset, train: tuple[float, float]) -> tuple[xr.Datase
             f"on; at least {_FEWEST_HELD_OUT} are needed."
         )
     return recording.isel(time=slice(first, stop)), held_out
+
+
+def _started(model: LatentODE) -> int:
+    """Return how many first samples a forecast's start is fitted to."""
+    return model.start_samples + max(model.dead_times, default=0)
+
+
+def _with_drive_before(
+    model: LatentODE, recording: xr.Dataset, held_out: xr.Dataset, inputs: Sequence[str]
+) -> xr.Dataset:
+    """Return the inputs of a held-out stretch and, as far as they act late, of what came before."""
+    first = int(np.searchsorted(recording.time.values, held_out.time.values[0]))
+    late = min(max(model.dead_times, default=0), first)
+    stretch = slice(first - late, first + held_out.sizes["time"])
+    return recording[list(inputs)].isel(time=stretch)
 
 
 def _score(held_out, runs, output, inputs, started) -> Score:

@@ -143,6 +143,7 @@ def forecast(
         raise InputError(f"the model has {len(learned.inputs)} inputs, not {len(columns)}.")
     if time is None and sample_time is None:
         sample_time = learned.sample_spacing
+        print(f"Without --time the rows are taken as {sample_time:.4g} s apart, as in training.")
     given = read_recording(
         drive, output=output, inputs=columns, time=time, sample_time=sample_time,
         units=_units(units),
@@ -161,6 +162,7 @@ def forecast(
     first = None
     if output:
         usual = getattr(learned, "start_samples", START_SAMPLES)
+        usual += max(getattr(learned, "dead_times", ()), default=0)
         first = given[learned.output.name].values[: start_samples or usual]
     run = run_forecast(learned, given, initial=first, band=band)
     units_of = {one.name: one.units for one in (learned.output, *learned.inputs)}
