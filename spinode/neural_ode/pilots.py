@@ -372,13 +372,10 @@ class Pilots:
         # A window must be long enough that its first state does not explain it.
         length = max(4 * self.lasting, _SHORT_WINDOW)
         last = _SHORT_STEPS if short else _STEPS
+        longer = [(one, _STEPS) for one in _DRIFTING[1:]] if candidate.integrating else []
         if length <= WINDOW / 2:
-            plan = ((int(length), _STEPS), (WINDOW, last))
-        else:
-            plan = ((WINDOW, _STEPS + last),)
-        if candidate.integrating:
-            plan = (*plan, *((length, _STEPS) for length in _DRIFTING[1:]))
-        return plan
+            return ((int(length), _STEPS), (WINDOW, last), *longer)
+        return ((WINDOW, _STEPS + last), *longer)
 
 
 def _sound(
